@@ -59,7 +59,7 @@ class ReplayClock:
 
 @dataclass(frozen=True)
 class ReplaySpec:
-    """What `replay:<start>@<speed>` says: where a replay starts and how fast it runs."""
+    """What `replay:<start>@<speed>` says: where it starts and how fast it runs."""
 
     start: datetime
     speed: float

@@ -69,3 +69,13 @@ class Conflict(PlatformError):
 
 class DamagedRecord(PlatformError):
     """A stored record contradicts itself, such as a ledger whose chain is broken."""
+
+
+class DiskFull(PlatformError):
+    """There is no room left for what had to be written; nothing was replaced."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message,
+            hint="What was there before is untouched. Free some space and run again.",
+        )

@@ -26,12 +26,11 @@ def configure_logging(
     *, format: Literal["auto", "console", "json"], level: str
 ) -> None:
     """Send structured lines to standard error; `auto` is console in a terminal."""
-    if format == "auto":
-        format = "console" if sys.stderr.isatty() else "json"
+    readable = sys.stderr.isatty() if format == "auto" else format == "console"
     renderer: Processor = (
-        structlog.processors.JSONRenderer()
-        if format == "json"
-        else structlog.dev.ConsoleRenderer()
+        structlog.dev.ConsoleRenderer()
+        if readable
+        else structlog.processors.JSONRenderer()
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -59,6 +58,7 @@ def configure_structlog() -> None:
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _as_line,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -91,3 +91,18 @@ def _add_trace_id(
 ) -> EventDict:
     event_dict["trace_id"] = current_trace_id()
     return event_dict
+
+
+class _Line(dict[str, object]):
+    """An event that foreign handlers, such as Dagster's run log, show as one line."""
+
+    # The handler that shows the line shows these beside it.
+    _BESIDE = frozenset({"event", "level", "logger", "timestamp", "exception"})
+
+    def __str__(self) -> str:
+        fields = [f"{key}={self[key]}" for key in self if key not in self._BESIDE]
+        return " ".join([str(self.get("event")), *fields])
+
+
+def _as_line(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
+    return _Line(event_dict)

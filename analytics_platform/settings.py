@@ -20,6 +20,7 @@ from analytics_platform.clock import parse_clock
 from analytics_platform.errors import InvalidConfiguration, InvalidUsage
 
 PREFIX = "ANALYTICS_"
+ROOT = Path(__file__).resolve().parents[1]
 _NESTED = "__"
 
 
@@ -81,18 +82,18 @@ class Settings(BaseSettings):
     """All settings; an unknown key or a bad value is an error naming every problem."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter=_NESTED, frozen=True, extra="forbid"
-    )
+        env_prefix=PREFIX, env_nested_delimiter=_NESTED, frozen=True, extra="ignore"
+    )  # .env also holds other programs' variables; load_settings refuses unknown ones
 
     home: Path = Field(
-        Path("var"), description="Folder of every file written at run time."
+        ROOT / "var", description="Folder of every file written at run time."
     )
     domain: str = Field(
         "analytics_platform.domains.flights",
         description="Importable package whose DOMAIN declares tables to reports.",
     )
     dbt_project: Path = Field(
-        Path("dbt_project"), description="Folder of the domain's dbt project."
+        ROOT / "dbt_project", description="Folder of the domain's dbt project."
     )
     clock: str | None = Field(
         None,
@@ -173,7 +174,7 @@ class Settings(BaseSettings):
         return self.home / "warehouse.duckdb"
 
 
-def load_settings(env_file: Path | None = Path(".env")) -> Settings:
+def load_settings(env_file: Path | None = ROOT / ".env") -> Settings:
     """Read the settings from the environment, then from `env_file`.
 
     Raises:
@@ -184,7 +185,7 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
         f"{name}: unknown setting" for name in environment if name not in known_names()
     ]
     try:
-        settings = Settings(_env_file=env_file, **{})
+        settings = Settings(_env_file=env_file)
     except ValidationError as error:
         raise InvalidConfiguration(problems + _describe(error)) from error
     if problems:

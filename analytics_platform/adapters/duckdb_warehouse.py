@@ -1,22 +1,21 @@
 """The embedded warehouse: one DuckDB file with one writer at a time."""
 
-import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, Any
 
-import dlt
 import duckdb
-import pyarrow as pa
-from dlt.common.destination import Destination
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 
 from analytics_platform.adapters.exclusive_lock import exclusive_lock
+from analytics_platform.adapters.sql_parameters import place
 from analytics_platform.adapters.warehouse import Parameters, Session, Value
 from analytics_platform.settings import Settings
 
-_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+if TYPE_CHECKING:  # a code location loads this module and must not pay for these
+    import pyarrow as pa
+    from dlt.common.destination import Destination
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class DuckDBSession:
         """All rows of a query."""
         return self._run(sql, parameters).fetchall()
 
-    def arrow(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
+    def arrow(self, sql: str, parameters: Parameters | None = None) -> "pa.Table":
         """A query's result with DuckDB's column types."""
         return self._run(sql, parameters).to_arrow_table()
 
@@ -66,7 +65,8 @@ class DuckDBSession:
     ) -> duckdb.DuckDBPyConnection:
         if not parameters:
             return self.connection.execute(sql)
-        return self.connection.execute(_PARAMETER.sub(r"$\1", sql), dict(parameters))
+        placed = place(sql, parameters, lambda name: f"${name}")
+        return self.connection.execute(placed, dict(parameters))
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,13 @@ class DuckDBWarehouse:
             finally:
                 connection.close()
 
-    def dlt_destination(self) -> Destination[object, object]:
+    def dlt_destination(self) -> "Destination[Any, Any]":
         """Where dlt loads to; transactional, as its merge is not by default."""
-        destination = dlt.destinations.duckdb(
+        from dlt.destinations import duckdb as duckdb_destination
+
+        return duckdb_destination(
             str(self.settings.duckdb_path), supports_transactions=True
         )
-        return cast(Destination[object, object], destination)
 
     @contextmanager
     def reading_engine(self) -> Iterator[Engine]:
@@ -109,10 +110,15 @@ class DuckDBWarehouse:
                 connect_args={"config": self._config()},
             )
             _autocommit(engine)
+            opened: list[Any] = []
+            event.listen(engine, "connect", lambda one, _record: opened.append(one))
             try:
                 yield engine
             finally:
                 engine.dispose()
+                # A failed statement's traceback keeps its connection out of the pool.
+                for connection in opened:
+                    connection.close()
 
     def dbt_environment(self) -> dict[str, str]:
         """The variables that profiles.yml reads for the duckdb target."""

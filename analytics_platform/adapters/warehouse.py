@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime
-from typing import Protocol
-
-import pyarrow as pa
-from dlt.common.destination import Destination
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING, Any, Protocol
 
 from analytics_platform.settings import Settings
+
+if TYPE_CHECKING:  # a code location loads this module and must not pay for these
+    import pyarrow as pa
+    from dlt.common.destination import Destination
+    from sqlalchemy import Engine
 
 Value = str | int | float | bool | date | datetime | None
 Parameters = Mapping[str, Value]
@@ -28,7 +29,7 @@ class Session(Protocol):
         """All rows of a query."""
         ...
 
-    def arrow(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
+    def arrow(self, sql: str, parameters: Parameters | None = None) -> "pa.Table":
         """A query's result, column types those of the engine."""
         ...
 
@@ -57,11 +58,11 @@ class Warehouse(Protocol):
         """Open a connection; take `exclusive()` too, to write."""
         ...
 
-    def dlt_destination(self) -> Destination[object, object]:
+    def dlt_destination(self) -> "Destination[Any, Any]":
         """Where dlt loads to, atomically."""
         ...
 
-    def reading_engine(self) -> AbstractContextManager[Engine]:
+    def reading_engine(self) -> "AbstractContextManager[Engine]":
         """A SQLAlchemy engine in autocommit, for queries only."""
         ...
 

@@ -102,6 +102,7 @@ class Expectation(Declaration):
     `type` is GX's snake_case name, `arguments` its parameters. `expected_failure_rate`
     documents a known defect of the data: the share of rows (0 to 1) that fail, and
     `because` its reason; a result at that rate is "expected by the data", else "new".
+    `expected_failure_rate_max` is the highest share that a single partition reaches.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Expectation(Declaration):
     blocking: bool = True
     description: str
     expected_failure_rate: float | None = Field(None, ge=0, le=1)
+    expected_failure_rate_max: float | None = Field(None, ge=0, le=1)
     because: str | None = None
 
 
@@ -186,6 +188,12 @@ class FeatureSpec(Declaration):
     (both bounds are those of the spine row). `expression` and `filter` are in the
     allow-listed subset of core/expressions. No row in the window gives null, except
     count, which gives 0.
+
+    Rows whose expression is null do not count, for any aggregate. `latest` is the
+    value at the greatest event time; of equal ones at the greatest knowledge time, and
+    of equal ones again the greatest value. `sum` and `mean` of whole numbers are exact
+    up to 2^53; other numbers are added as decimals with nine places (below 1e20), so
+    that the order of rows never matters.
     """
 
     name: str
@@ -204,8 +212,12 @@ class FeatureView(Declaration):
     Attributes:
         entity: columns that identify the entity, named alike in `source` and spine.
         spine_entity: the spine's names for them, where they differ.
-        source: dbt relation the features are computed from, such as `fct_flights`.
+        source: dbt relation the features are computed from, such as
+            `staging.stg_weather`; without a schema it is a mart.
         event_time, knowledge_time: its columns: when it happened, when it was known.
+        known_after: added to `knowledge_time` where it is known only that much later.
+        skew: how much further back than lag and length the partition of a needed row
+            may lie, such as by time zones, events that take long, predictions ahead.
         where: rows of the source to consider, in the expression subset.
         ttl: how long a served value stays valid.
     """
@@ -218,6 +230,8 @@ class FeatureView(Declaration):
     source: str
     event_time: str
     knowledge_time: str
+    known_after: timedelta = timedelta(0)
+    skew: timedelta = timedelta(days=2)
     where: str | None = None
     ttl: timedelta
     features: tuple[FeatureSpec, ...]
@@ -227,12 +241,16 @@ class Spine(Declaration):
     """The rows to predict: one per key, each with the instant of its prediction.
 
     `columns` are known at the cut-off and used as features as they are; of these,
-    `categorical` are category codes. `cutoff` is the column of the prediction instant.
+    `categorical` are category codes. The prediction is made `ahead` of the instant in
+    the column `cutoff`; `known_at` (where outcomes come later) is the column of the
+    instant the outcome was known.
     """
 
     source: str
     key: tuple[str, ...]
     cutoff: str
+    ahead: timedelta = timedelta(0)
+    known_at: str | None = None
     partition_date: str = "partition_date"
     columns: tuple[str, ...]
     categorical: tuple[str, ...] = ()
@@ -249,7 +267,7 @@ class ModelSpec(Declaration):
     """A model to train and promote.
 
     `target` is an expression over the spine's source; rows for which it is null
-    (such as a cancelled flight) are not trained on. `leaks` names columns that are
+    (such as an order never delivered) are not trained on. `leaks` names columns that are
     known only after the cut-off and must never be an input. `baseline_by` are the
     spine columns of the history baseline. `worse_by` is the relative loss by which a
     slice may be worse than the champion's before the gate refuses.
@@ -270,11 +288,31 @@ class ModelSpec(Declaration):
     parameters: dict[str, float | int | str] = {}
 
 
+class ReportField(Declaration):
+    """How a metric or a column is shown in a report, whichever section it is in.
+
+    `better` says which direction is good news; without it a change is neither.
+    `labels` are words for values, such as `{"1": "Mon"}`.
+    """
+
+    name: str
+    title: str
+    style: Literal["text", "integer", "number", "percent", "date", "instant"] = "number"
+    unit: str | None = None
+    decimals: int = Field(1, ge=0, le=6)
+    better: Literal["lower", "higher"] | None = None
+    labels: dict[str, str] = {}
+
+
 class ReportSection(Declaration):
     """A part of a report: a chart and a table of one metric query or one relation.
 
     Either `metrics` with `group_by` (answered by the semantic layer) or `relation`
-    (a published table, `columns` of it, ordered by `order_by`).
+    (a published table, `columns` of it, ordered by `order_by`). `where` is a DuckDB
+    predicate over the columns of that result. The chart puts the first grouping on
+    x, the second (if any) on y for a heatmap and on colour otherwise, and draws one
+    panel per value; `plotted` names the values to draw, all of them if empty.
+    `smooth` adds the trailing mean of that many points to a line.
     """
 
     title: str
@@ -284,18 +322,30 @@ class ReportSection(Declaration):
     relation: str | None = None
     columns: tuple[str, ...] = ()
     order_by: str | None = None
+    descending: bool = False
+    where: str | None = None
     chart: Literal["line", "bar", "heatmap", "none"] = "line"
+    plotted: tuple[str, ...] = ()
+    smooth: int = Field(0, ge=0)
     limit: int = 20
 
 
 class ReportSpec(Declaration):
-    """A report: its title and sections; model and data quality are always added."""
+    """A report: its title and sections; model and data quality are always added.
+
+    `headlines` are metrics shown on top for the last `period` of data, each with its
+    change from the period before. `time` is the semantic layer's day dimension.
+    """
 
     name: str
     title: str
     description: str
     owner: str
     sections: tuple[ReportSection, ...]
+    headlines: tuple[str, ...] = ()
+    period: timedelta = timedelta(days=28)
+    time: str = "metric_time__day"
+    fields: tuple[ReportField, ...] = ()
 
 
 class Replay(Declaration):

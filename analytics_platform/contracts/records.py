@@ -51,7 +51,7 @@ class Verdict(Record):
 
 
 class ColumnProfile(Record):
-    """What one column holds: shares are 0 to 1, histogram edges are bin starts + end."""
+    """What one column holds: shares are 0 to 1, edges are bin starts and the end."""
 
     name: str
     type: str
@@ -81,6 +81,7 @@ class QuarantineEntry(Record):
     """Data kept aside: `rows` of them at `location`, with the reason why.
 
     `location` is a path relative to the home; `origin` the file or load they came in.
+    `resolved_at`: good data took the place of the bad.
     """
 
     id: str
@@ -93,6 +94,7 @@ class QuarantineEntry(Record):
     run_id: str
     created_at: datetime
     released_at: datetime | None = None
+    resolved_at: datetime | None = None
 
 
 class InboxStatus(StrEnum):
@@ -131,7 +133,7 @@ class Release(Record):
 
 
 class LedgerEntry(Record):
-    """One row of the append-only ledger; `hash` covers every field and the last hash."""
+    """One row of the append-only ledger; `hash` covers all else, the last hash too."""
 
     sequence: int
     at: datetime

@@ -1,0 +1,29 @@
+"""`analytics materialize`: builds assets over partitions and says how it went."""
+
+from typing import Annotated
+
+import typer
+
+from analytics_platform.cli.environment import migrated_control_store, prepare
+
+
+def materialize(
+    first: Annotated[
+        str | None, typer.Option("--from", help="First partition, as 2013-01.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", help="Last partition, as 2013-12.")
+    ] = None,
+    select: Annotated[
+        str, typer.Option(help="Dagster asset selection, as 'raw/orders+'.")
+    ] = "*",
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Only what was never built.")
+    ] = False,
+) -> None:
+    """Build the selected assets over a range of partitions, then print a summary."""
+    settings = prepare()
+    migrated_control_store(settings)
+    from analytics_platform.cli.materialization import Request, carry_out
+
+    carry_out(settings, Request(first, last, select, missing=missing))

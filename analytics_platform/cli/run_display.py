@@ -1,0 +1,133 @@
+"""What a person sees of runs: a line of progress, then a summary table."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from dagster import AssetMaterialization, DagsterEventType, EventLogEntry
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from analytics_platform.contracts.domain import Severity
+from analytics_platform.defs.runs import Built
+
+
+@dataclass
+class AssetLine:
+    """One row of the summary."""
+
+    partitions: set[str] = field(default_factory=set)
+    rows: int | None = None
+    seconds: float = 0.0
+    checks: Counter[str] = field(default_factory=Counter)
+
+
+class RunDisplay:
+    """Follows events; a bar in a terminal, plain lines elsewhere."""
+
+    def __init__(self, console: Console, assets: int) -> None:
+        self._console = console
+        self._lines: dict[str, AssetLine] = {}
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._progress.add_task("starting", total=assets)
+
+    def __enter__(self) -> "RunDisplay":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._progress.stop()
+
+    def follow(self, entry: EventLogEntry) -> None:
+        """Take in one event of a run."""
+        event = entry.dagster_event
+        if event is None:
+            return
+        if event.event_type is DagsterEventType.STEP_START:
+            self._tell(f"{event.step_key}")
+        elif event.event_type is DagsterEventType.ASSET_MATERIALIZATION:
+            self._materialized(event.step_materialization_data.materialization)
+        elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            verdict = "passed" if check.passed else check.severity.value.lower()
+            self._line(check.asset_key.to_user_string()).checks[verdict] += 1
+        elif event.event_type is DagsterEventType.STEP_SUCCESS:
+            self._tell(
+                f"{event.step_key} done in "
+                f"{event.step_success_data.duration_ms / 1000:.1f} s",
+                advance=True,
+            )
+
+    def summary(self, built: Built) -> Table:
+        """Asset, partitions, rows, checks of everything that was built or red."""
+        table = Table(title="What was built")
+        for column in ("asset", "partitions", "rows", "checks"):
+            numeric = column in ("partitions", "rows")
+            table.add_column(column, justify="right" if numeric else "left")
+        for name in sorted({*self._lines, *built.failed, *built.left}):
+            line = self._lines.get(name, AssetLine())
+            table.add_row(
+                name,
+                _parts(line, built, name),
+                "" if line.rows is None else f"{line.rows:,}",
+                _checks(line.checks, built, name),
+            )
+        return table
+
+    def _materialized(self, event: AssetMaterialization) -> None:
+        line = self._line(event.asset_key.to_user_string())
+        if event.partition:
+            line.partitions.add(event.partition)
+        count = event.metadata.get("dagster/partition_row_count") or event.metadata.get(
+            "dagster/row_count"
+        )
+        if count is not None and isinstance(count.value, int):
+            summed = "dagster/partition_row_count" in event.metadata and line.rows
+            line.rows = count.value + (line.rows or 0 if summed else 0)
+
+    def _line(self, asset: str) -> AssetLine:
+        return self._lines.setdefault(asset, AssetLine())
+
+    def _tell(self, text: str, *, advance: bool = False) -> None:
+        if not self._console.is_terminal:
+            self._console.print(text)
+        self._progress.update(self._task, description=text, advance=1 if advance else 0)
+
+
+def _parts(line: AssetLine, built: Built, name: str) -> str:
+    count = len(line.partitions) or len(built.parts.get(name, ()))
+    left = len(built.left.get(name, ())) + len(built.red.get(name, ()))
+    return f"{count}" if not left else f"{count} of {count + left}"
+
+
+def _checks(checks: Counter[str], built: Built, name: str) -> str:
+    words = [
+        f"{checks[kind]} {word}"
+        for kind, word in (
+            ("passed", "passed"),
+            (Severity.WARN.value, "[yellow]warned[/]"),
+            (Severity.ERROR.value, "[red]red[/]"),
+        )
+        if checks[kind]
+    ]
+    if name in built.failed:
+        words.append("[red]failed[/]")
+    if name in built.left:
+        words.append("[yellow]kept back[/]")
+    return ", ".join(words)

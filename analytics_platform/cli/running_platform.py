@@ -1,0 +1,167 @@
+"""The phases of `analytics up`, from the first page to the last green asset."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from datetime import time as time_of_day
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+
+from analytics_platform.adapters import clock_state
+from analytics_platform.adapters.platform_state import (
+    PlatformState,
+    clear_state,
+    note_alive,
+    write_state,
+)
+from analytics_platform.adapters.processes import ProcessId, end, family, identify
+from analytics_platform.adapters.supervisor import Supervisor
+from analytics_platform.cli import platform_services as services
+from analytics_platform.cli.environment import migrated_control_store
+from analytics_platform.clock import ReplaySpec, parse_clock
+from analytics_platform.contracts.domain import Domain
+from analytics_platform.core import partitions
+from analytics_platform.domains.loader import load_domain
+from analytics_platform.errors import BlockedByCheck
+from analytics_platform.settings import Settings
+
+_CHECK_SECONDS = 0.5
+_HEARTBEAT_SECONDS = 5.0
+_ENDING_SECONDS = 10.0
+
+
+class RunningPlatform:
+    """One platform in one home, from `open` to `close`."""
+
+    def __init__(self, settings: Settings, console: Console) -> None:
+        self._settings = settings
+        self._console = console
+        self._domain = load_domain(settings.domain)
+        self._supervisor = Supervisor(on_change=self._write_state)
+        self._addresses: dict[str, str] = {}
+        self._history: subprocess.Popen[bytes] | None = None
+        self._last_heartbeat = 0.0
+
+    def open(self) -> None:
+        """Bring the control store up to date, then open Dagster's pages."""
+        with self._phase("control store up to date"):
+            migrated_control_store(self._settings)
+            self._stop_clock_at_start()
+        with self._phase("Dagster's pages open"):
+            port = services.free_port()
+            workspace = services.write_workspace(self._settings, port)
+            self._supervisor.start(services.code_server(self._settings, port))
+            services.wait_for_code(port, self._supervisor)
+            self._supervisor.start(services.webserver(self._settings, workspace))
+            url = f"http://localhost:{self._settings.ports.dagster}"
+            services.wait_for_page(f"{url}/server_info", self._supervisor)
+            self._announce("Dagster", url)
+        self._workspace = workspace
+
+    def load_history(self) -> None:
+        """Materialize what the replay does not show, skipping what is there."""
+        before = self._replay_start().date()
+        keys = partitions.keys(self._domain.partitions, before=before)
+        with self._phase(f"history to {before} loaded, checked, modelled"):
+            command = [sys.executable, "-m", "analytics_platform.cli.main"]
+            command += ["materialize", "--missing", "--to", keys[-1]]
+            self._history = subprocess.Popen(command, env=os.environ)  # noqa: S603
+            while self._history.poll() is None:
+                self._beat()
+            code = self._history.returncode
+        if code == BlockedByCheck.exit_code:
+            self._console.print("A blocking check is red: see the table above.")
+        elif code:
+            self._console.print(
+                f"Loading history failed (exit code {code}); "
+                "`analytics materialize --missing` tries again."
+            )
+
+    def start_replay(self) -> None:
+        """Let the platform's time run and start what reacts to it."""
+        with self._phase("replay started"):
+            self._supervisor.start(services.daemon(self._settings, self._workspace))
+            self._supervisor.start(services.mlflow(self._settings))
+            self._announce("MLflow", f"http://localhost:{self._settings.ports.mlflow}")
+            if clock_state.read_state(self._settings.home):
+                clock_state.resume_replay(self._settings.home, datetime.now(UTC))
+
+    def keep(self) -> None:
+        """Restart what ends, until interrupted."""
+        while True:
+            self._beat()
+
+    def close(self) -> None:
+        """End every process, stop the clock where it is, leave nothing behind."""
+        if self._history and self._history.poll() is None:
+            found = identify(self._history.pid)
+            end(family(found) if found else [], grace_seconds=_ENDING_SECONDS)
+            self._history.wait()
+        self._supervisor.stop()
+        replay = clock_state.read_state(self._settings.home)
+        if replay and not replay.is_paused:
+            clock_state.pause_replay(self._settings.home, datetime.now(UTC))
+        clear_state(self._settings.home)
+
+    def _stop_clock_at_start(self) -> None:
+        """A first `up` begins at the replay's start; later ones where it stopped."""
+        if self._settings.clock == "wall":
+            return
+        if clock_state.read_state(self._settings.home) is None:
+            now = datetime.now(UTC)
+            clock_state.start_replay(self._settings.home, self._replay(), now)
+            clock_state.pause_replay(self._settings.home, now)
+
+    def _replay(self) -> ReplaySpec:
+        named = parse_clock(self._settings.clock) if self._settings.clock else None
+        return named or replay_of(self._domain)
+
+    def _replay_start(self) -> datetime:
+        return self._replay().start.astimezone(ZoneInfo(self._domain.timezone))
+
+    def _announce(self, name: str, address: str) -> None:
+        self._addresses[name] = address
+        self._console.print(f"  {name:<10}{address}")
+        self._write_state()
+
+    def _write_state(self) -> None:
+        state = PlatformState(
+            supervisor=_this_process(),
+            services=self._supervisor.identities(),
+            addresses=self._addresses,
+            seen_at=datetime.now(UTC),
+        )
+        write_state(self._settings.home, state)
+
+    def _beat(self) -> None:
+        time.sleep(_CHECK_SECONDS)
+        now = time.monotonic()
+        self._supervisor.check(now)
+        if now - self._last_heartbeat > _HEARTBEAT_SECONDS:
+            self._last_heartbeat = now
+            note_alive(self._settings.home, datetime.now(UTC))
+
+    @contextmanager
+    def _phase(self, outcome: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self._console.print(f"[{time.monotonic() - started:6.1f} s] {outcome}")
+
+
+def replay_of(domain: Domain) -> ReplaySpec:
+    """The replay that the domain declares, from midnight in its time zone."""
+    zone = ZoneInfo(domain.timezone)
+    midnight = datetime.combine(domain.replay.start, time_of_day(), zone)
+    return ReplaySpec(midnight.astimezone(UTC), domain.replay.speed)
+
+
+def _this_process() -> ProcessId:
+    found = identify(os.getpid())
+    if found is None:
+        raise RuntimeError("this process has no entry in the process table")
+    return found

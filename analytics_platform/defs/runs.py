@@ -1,0 +1,265 @@
+"""Builds what is wanted in as few runs as the gate allows, and says what became of it.
+
+A run in which a blocking check is red builds the good partitions of that asset and
+skips what comes after; further runs then build the rest of what may be built.
+"""
+
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster import DagsterEventType, EventLogEntry
+
+from analytics_platform.adapters.control_store.facade import ControlStore
+from analytics_platform.contracts.domain import Severity
+from analytics_platform.contracts.records import Verdict
+from analytics_platform.core.gate import Graph, Part, buildable, in_force
+from analytics_platform.core.run_plan import Parts, PlannedRun, next_runs, without
+from analytics_platform.defs.dead_runs import owner_tags
+from analytics_platform.defs.graph import asset_graph, asset_key, neutral_graph
+
+_POLL_SECONDS = 0.3
+_FIRST_TAG = "dagster/asset_partition_range_start"
+_LAST_TAG = "dagster/asset_partition_range_end"
+_PARTITION_TAG = "dagster/partition"
+
+OnEvent = Callable[[EventLogEntry], None]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What runs did with the wanted parts.
+
+    `parts` were materialized, `red` judged red by a blocking check, `failed` ended in
+    an error (the reason by asset), `left` was not tried: kept back or skipped.
+    """
+
+    run_ids: tuple[str, ...] = ()
+    parts: Mapping[str, frozenset[Part]] = field(default_factory=dict)
+    red: Mapping[str, frozenset[Part]] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+    left: Mapping[str, frozenset[Part]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Executes runs in this process, on an instance that other processes share."""
+
+    definitions: dg.Definitions
+    instance: dg.DagsterInstance
+    store: ControlStore
+    on_event: OnEvent
+
+    def build(self, wanted: Parts) -> Built:
+        """Build the wanted parts of assets, in order, leaving out what is unfit."""
+        graph = neutral_graph(asset_graph(self.definitions))
+        remaining, built = without(wanted, {}), Built()
+        while runs := self._plan(graph, remaining, built):
+            for run in runs:
+                done = self._execute(run)
+                remaining = without(remaining, _tried(graph, run, done))
+                built = _joined(built, done)
+        return replace(built, left=remaining)
+
+    def _plan(self, graph: Graph, remaining: Parts, built: Built) -> list[PlannedRun]:
+        verdicts = [
+            *in_force(self.store.verdicts.latest(), remaining),
+            *(_failure(asset) for asset in built.failed),
+        ]
+        return next_runs(graph, remaining, buildable(graph, verdicts, remaining))
+
+    def _execute(self, run: PlannedRun) -> Built:
+        run_id = str(uuid.uuid4())
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        with _followed(self.instance, run_id, self.on_event):
+            job.execute_in_process(
+                instance=self.instance,
+                asset_selection=[asset_key(name) for name in sorted(run.assets)],
+                tags={**planned_tags(run), **owner_tags(os.getpid())},
+                run_id=run_id,
+                raise_on_error=False,
+            )
+        return outcome(self.definitions, self.instance, self.store, run_id)
+
+
+def outcome(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: ControlStore,
+    run_id: str,
+) -> Built:
+    """What one run materialized, found red, or failed to build."""
+    done = outcome_of_events(instance, store, run_id)
+    errors = _step_errors(instance, run_id)
+    failed = {
+        asset: errors[step]
+        for step, assets in _step_assets(definitions).items()
+        if step in errors
+        for asset in assets - done.parts.keys() - done.red.keys()
+    }
+    return replace(done, failed=failed)
+
+
+def outcome_of_events(
+    instance: dg.DagsterInstance, store: ControlStore, run_id: str
+) -> Built:
+    """What one run materialized and found red, by its events and verdicts."""
+    parts: dict[str, set[Part]] = {}
+    for entry in instance.all_logs(
+        run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION
+    ):
+        event = entry.dagster_event
+        if event and event.asset_key:
+            name = event.asset_key.to_user_string()
+            parts.setdefault(name, set()).add(event.partition)
+    red: dict[str, set[Part]] = {}
+    for verdict in store.verdicts.latest():
+        if verdict.run_id == run_id and verdict.blocks:
+            red.setdefault(verdict.asset, set()).add(verdict.partition)
+    return Built(
+        run_ids=(run_id,),
+        parts={asset: frozenset(keys) for asset, keys in parts.items()},
+        red={asset: frozenset(keys) for asset, keys in red.items()},
+    )
+
+
+def run_parts(graph: Graph, run: dg.DagsterRun) -> dict[str, frozenset[Part]]:
+    """What a run was to build, by its asset selection and its partition tags."""
+    single = run.tags.get(_PARTITION_TAG)
+    planned = PlannedRun(
+        frozenset(key.to_user_string() for key in run.asset_selection or ()),
+        run.tags.get(_FIRST_TAG, single),
+        run.tags.get(_LAST_TAG, single),
+    )
+    return planned.parts(graph)
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """The tags that make a run build a range of partitions."""
+    return {_FIRST_TAG: first, _LAST_TAG: last}
+
+
+def planned_tags(run: PlannedRun) -> dict[str, str]:
+    """The tags that make Dagster build the range of a planned run."""
+    if run.first is None or run.last is None:
+        return {}
+    return range_tags(run.first, run.last)
+
+
+def _tried(graph: Graph, run: PlannedRun, done: Built) -> dict[str, frozenset[Part]]:
+    """The parts that need no further run; all of them if the run did nothing."""
+    planned = run.parts(graph)
+    nothing: frozenset[Part] = frozenset()
+    tried = {
+        asset: parts
+        if asset in done.failed
+        else done.parts.get(asset, nothing) | done.red.get(asset, nothing)
+        for asset, parts in planned.items()
+    }
+    return tried if any(tried.values()) else planned
+
+
+def _joined(one: Built, other: Built) -> Built:
+    return Built(
+        run_ids=one.run_ids + other.run_ids,
+        parts=_united(one.parts, other.parts),
+        red=_united(one.red, other.red),
+        failed={**one.failed, **other.failed},
+    )
+
+
+def _united(
+    one: Mapping[str, frozenset[Part]], other: Mapping[str, frozenset[Part]]
+) -> dict[str, frozenset[Part]]:
+    nothing: frozenset[Part] = frozenset()
+    return {
+        asset: one.get(asset, nothing) | other.get(asset, nothing)
+        for asset in {**one, **other}
+    }
+
+
+def _step_errors(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
+    errors = {}
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
+        event = entry.dagster_event
+        error = _error(event) if event else None
+        if event and error is not None:
+            errors[str(event.step_key)] = error
+    return errors
+
+
+def _error(event: dg.DagsterEvent) -> str | None:
+    """Why a step failed; None when it only reported red partitions."""
+    failure = event.step_failure_data
+    told = failure.user_failure_data
+    if told and "red" in told.metadata:
+        return None
+    if told and told.description:
+        return told.description
+    error = failure.error
+    while error and error.cause:
+        error = error.cause
+    return error.message.strip() if error else "failed"
+
+
+def _step_assets(definitions: dg.Definitions) -> dict[str, set[str]]:
+    graph = asset_graph(definitions)
+    steps: dict[str, set[str]] = {}
+    for key in graph.materializable_asset_keys:
+        step = graph.get(key).assets_def.node_def.name
+        steps.setdefault(step, set()).add(key.to_user_string())
+    return steps
+
+
+def _failure(asset: str) -> Verdict:
+    """A failed build keeps back what reads it, as a red blocking check does."""
+    return Verdict(
+        asset=asset,
+        partition=None,
+        check="materialized",
+        passed=False,
+        severity=Severity.ERROR,
+        blocking=True,
+        failing_rows=0,
+        total_rows=0,
+        run_id="",
+        evaluated_at=datetime.now(UTC),
+    )
+
+
+@contextmanager
+def _followed(
+    instance: dg.DagsterInstance, run_id: str, on_event: OnEvent
+) -> Iterator[None]:
+    """Hand every event of the run to `on_event`, from a thread, as it is stored."""
+    ended = threading.Event()
+    thread = threading.Thread(
+        target=_follow, args=(instance, run_id, on_event, ended), daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _follow(
+    instance: dg.DagsterInstance,
+    run_id: str,
+    on_event: OnEvent,
+    ended: threading.Event,
+) -> None:
+    cursor = None
+    last_look = False
+    while not last_look:
+        last_look = ended.wait(_POLL_SECONDS)
+        page = instance.get_records_for_run(run_id, cursor)
+        cursor = page.cursor
+        for record in page.records:
+            on_event(record.event_log_entry)

@@ -1,0 +1,43 @@
+"""Days and weeks on the platform's clock."""
+
+from datetime import UTC, date, datetime
+
+from analytics_platform.contracts.domain import Partitions
+from analytics_platform.core.calendar import increment_keys, iso_week, local_day
+
+YEAR = Partitions(grain="month", start=date(2013, 1, 1), end=date(2014, 1, 1))
+
+
+def test_midnight_in_london_is_still_the_day_before_in_new_york() -> None:
+    midnight = datetime(2013, 11, 1, 0, 30, tzinfo=UTC)
+    assert local_day(midnight, "America/New_York") == date(2013, 10, 31)
+
+
+def test_a_day_is_loaded_once() -> None:
+    today = date(2013, 11, 5)
+    assert increment_keys(YEAR, since=today, today=today) == []
+
+
+def test_a_new_month_also_completes_the_one_that_closed() -> None:
+    keys = increment_keys(YEAR, since=date(2013, 11, 30), today=date(2013, 12, 1))
+    assert keys == ["2013-11-01", "2013-12-01"]
+
+
+def test_after_a_pause_every_partition_since_is_loaded() -> None:
+    keys = increment_keys(YEAR, since=date(2013, 9, 30), today=date(2013, 11, 2))
+    assert keys == ["2013-09-01", "2013-10-01", "2013-11-01"]
+
+
+def test_the_last_partition_is_completed_after_the_end_of_the_domain() -> None:
+    keys = increment_keys(YEAR, since=date(2013, 12, 31), today=date(2014, 1, 1))
+    assert keys == ["2013-12-01"]
+
+
+def test_the_first_increment_loads_the_open_partition() -> None:
+    keys = increment_keys(YEAR, since=None, today=date(2013, 11, 2))
+    assert keys == ["2013-11-01"]
+
+
+def test_the_last_days_of_december_may_belong_to_the_next_years_first_week() -> None:
+    assert iso_week(date(2013, 12, 29)) == "2013-W52"
+    assert iso_week(date(2013, 12, 30)) == "2014-W01"

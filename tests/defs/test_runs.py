@@ -1,0 +1,117 @@
+"""Runs build all that may be built, once, and nothing that reads something unfit."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster import DagsterEventType
+
+from analytics_platform.adapters.control_store.facade import ControlStore
+from analytics_platform.adapters.control_store.migrations import migrate
+from analytics_platform.core.gate import Part
+from analytics_platform.defs.runs import Builder, Built
+from tests.support.graphs import KEYS, Knobs, definitions
+
+MARCH = "2013-03-01"
+WHOLE: frozenset[Part] = frozenset({None})
+YEAR: frozenset[Part] = frozenset(KEYS)
+ALL = {"raw": YEAR, "mart": YEAR, "dim": WHOLE, "model": WHOLE, "aside": WHOLE}
+
+
+@pytest.fixture
+def knobs(tmp_path: Path) -> Knobs:
+    url = f"sqlite:///{tmp_path}/control.sqlite"
+    migrate(url)
+    return Knobs(ControlStore.open(url))
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def build(
+    knobs: Knobs, instance: dg.DagsterInstance, wanted: dict[str, frozenset[Part]]
+) -> Built:
+    knobs.built.clear()
+    builder = Builder(definitions(knobs), instance, knobs.store, lambda _entry: None)
+    return builder.build(wanted)
+
+
+def test_a_green_year_is_one_run(knobs: Knobs, instance: dg.DagsterInstance) -> None:
+    built = build(knobs, instance, ALL)
+    assert len(built.run_ids) == 1
+    assert built.parts == ALL
+    assert (built.red, built.failed, built.left) == ({}, {}, {})
+
+
+def test_a_red_march_leaves_eleven_built_months_and_blocks_the_whole(
+    knobs: Knobs, instance: dg.DagsterInstance
+) -> None:
+    knobs.red["raw"] = {MARCH}
+    built = build(knobs, instance, ALL)
+    eleven = YEAR - {MARCH}
+    assert built.red == {"raw": {MARCH}}
+    assert built.parts == {"raw": eleven, "mart": eleven, "dim": WHOLE, "aside": WHOLE}
+    assert built.left == {"mart": {MARCH}, "model": WHOLE}
+    march = dg.AssetKey("mart")
+    assert MARCH not in instance.get_materialized_partitions(march)
+    assert sorted(knobs.built) == sorted(set(knobs.built)), "nothing is built twice"
+
+
+def test_repairing_march_builds_only_march(
+    knobs: Knobs, instance: dg.DagsterInstance
+) -> None:
+    knobs.red["raw"] = {MARCH}
+    first = build(knobs, instance, ALL)
+    knobs.red.clear()
+    march: frozenset[Part] = frozenset({MARCH})
+    built = build(knobs, instance, {"raw": march, **first.left})
+    assert built.parts == {"raw": march, "mart": march, "model": WHOLE}
+    assert sorted(knobs.built) == [("mart", MARCH), ("model", ""), ("raw", MARCH)]
+
+
+def test_a_red_mart_keeps_back_the_whole_that_reads_it(
+    knobs: Knobs, instance: dg.DagsterInstance
+) -> None:
+    knobs.red["mart"] = {MARCH}
+    built = build(knobs, instance, ALL)
+    assert built.red == {"mart": {MARCH}}
+    assert built.left == {"model": WHOLE}
+
+
+def test_an_error_keeps_back_what_reads_the_asset_but_not_the_rest(
+    knobs: Knobs, instance: dg.DagsterInstance
+) -> None:
+    knobs.failing = {"mart"}
+    built = build(knobs, instance, ALL)
+    assert built.failed == {"mart": "RuntimeError: mart is broken"}
+    assert built.parts == {"raw": YEAR, "dim": WHOLE, "aside": WHOLE}
+    assert built.left == {"model": WHOLE}
+
+
+def test_an_old_red_verdict_keeps_back_a_later_build_of_what_reads_it(
+    knobs: Knobs, instance: dg.DagsterInstance
+) -> None:
+    knobs.red["raw"] = {MARCH}
+    build(knobs, instance, {"raw": YEAR, "dim": WHOLE})
+    built = build(knobs, instance, {"mart": YEAR})
+    assert built.parts == {"mart": YEAR - {MARCH}}
+    assert built.left == {"mart": {MARCH}}
+
+
+def test_every_event_is_handed_on_once(
+    knobs: Knobs, instance: dg.DagsterInstance
+) -> None:
+    seen: list[str] = []
+    builder = Builder(
+        definitions(knobs),
+        instance,
+        knobs.store,
+        lambda entry: seen.append(str(entry.dagster_event_type)),
+    )
+    builder.build(ALL)
+    assert seen.count(str(DagsterEventType.RUN_SUCCESS)) == 1
+    assert seen.count(str(DagsterEventType.ASSET_MATERIALIZATION)) == 2 * 12 + 3

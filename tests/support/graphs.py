@@ -1,0 +1,103 @@
+"""A small graph of real Dagster assets whose checks can be turned red.
+
+raw (months) ---> mart (months) ---> model (whole)
+dim (whole) -------^                    aside (whole, reads dim)
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from analytics_platform.adapters.control_store.facade import ControlStore
+from analytics_platform.contracts.domain import Severity
+from analytics_platform.contracts.records import Verdict
+from analytics_platform.defs.console import quiet_console
+from analytics_platform.defs.partition_results import emit
+
+MONTHS = dg.MonthlyPartitionsDefinition("2013-01-01", end_date="2014-01-01")
+KEYS = tuple(MONTHS.get_partition_keys())
+
+
+@dataclass
+class Knobs:
+    """What the assets do on their next run, and what they built so far."""
+
+    store: ControlStore
+    red: dict[str, set[str]] = field(default_factory=dict)
+    failing: set[str] = field(default_factory=set)
+    built: list[tuple[str, str]] = field(default_factory=list)
+
+
+def definitions(knobs: Knobs) -> dg.Definitions:
+    """The graph; its assets note in `knobs.built` what they built."""
+    return dg.Definitions(
+        assets=[
+            _months("raw", knobs),
+            _months("mart", knobs, deps=["raw", "dim"]),
+            _whole("dim", knobs),
+            _whole("model", knobs, deps=["mart"]),
+            _whole("aside", knobs, deps=["dim"]),
+        ],
+        executor=dg.in_process_executor,
+        loggers={"console": quiet_console},
+    )
+
+
+def _months(
+    name: str, knobs: Knobs, deps: list[str] | None = None
+) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=name,
+        deps=deps or [],
+        partitions_def=MONTHS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        check_specs=[dg.AssetCheckSpec("sound", asset=name, blocking=True)],
+    )
+    def asset(context: dg.AssetExecutionContext) -> Iterator[object]:
+        if name in knobs.failing:
+            raise RuntimeError(f"{name} is broken")
+        red = knobs.red.get(name, set())
+        verdicts = [
+            verdict(name, key, context.run.run_id, passed=key not in red)
+            for key in context.partition_keys
+        ]
+        knobs.store.verdicts.record(verdicts)
+        knobs.built += [(name, key) for key in context.partition_keys]
+        yield from emit(
+            context,
+            context.asset_key,
+            verdicts,
+            {key: {} for key in context.partition_keys},
+        )
+
+    return asset
+
+
+def _whole(
+    name: str, knobs: Knobs, deps: list[str] | None = None
+) -> dg.AssetsDefinition:
+    @dg.asset(name=name, deps=deps or [])
+    def asset() -> None:
+        if name in knobs.failing:
+            raise RuntimeError(f"{name} is broken")
+        knobs.built.append((name, ""))
+
+    return asset
+
+
+def verdict(asset: str, partition: str | None, run_id: str, *, passed: bool) -> Verdict:
+    """A blocking verdict on one part."""
+    return Verdict(
+        asset=asset,
+        partition=partition,
+        check="sound",
+        passed=passed,
+        severity=Severity.ERROR,
+        blocking=True,
+        failing_rows=0 if passed else 1,
+        total_rows=10,
+        run_id=run_id,
+        evaluated_at=datetime.now(UTC),
+    )
