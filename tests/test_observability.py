@@ -51,3 +51,17 @@ def test_a_trace_ends_with_its_block() -> None:
         assert current_trace_id() == "b" * 32
     assert current_trace_id() == outer
     assert len(outer) == 32
+
+
+def test_a_foreign_handler_shows_a_line_not_a_mapping() -> None:
+    script = """
+import logging
+from analytics_platform.observability import configure_structlog, get_logger, trace
+logging.basicConfig(format="%(message)s", level="INFO")
+configure_structlog()
+with trace("a" * 32):
+    get_logger("analytics_platform.x").info("table_loaded", table="raw.x", rows=3)
+"""
+    command = [sys.executable, "-c", script]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert shown == f"table_loaded table=raw.x rows=3 trace_id={'a' * 32}\n"

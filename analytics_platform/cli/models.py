@@ -20,6 +20,7 @@ app = typer.Typer(
     help="List models; promote or roll back by hand.", no_args_is_help=True
 )
 
+
 @dataclass(frozen=True)
 class _Row:
     """A version and what it is at the moment."""
@@ -33,15 +34,7 @@ _Name = Annotated[str, typer.Argument(help="A model of `models list`.")]
 
 
 @app.command("list")
-def list_models(*, as_json: @dataclass(frozen=True)
-class _Row:
-    """A version and what it is at the moment."""
-
-    manifest: "ModelManifest"
-    roles: list[str]
-
-
-_AsJson = False) -> None:
+def list_models(*, as_json: _AsJson = False) -> None:
     """List every version; champion and challenger are marked."""
     registry = _open()
     rows = [row for name in registry.names() for row in _versions(registry, name)]
@@ -54,15 +47,7 @@ _AsJson = False) -> None:
 
 
 @app.command("history")
-def history(name: _Name, *, as_json: @dataclass(frozen=True)
-class _Row:
-    """A version and what it is at the moment."""
-
-    manifest: "ModelManifest"
-    roles: list[str]
-
-
-_AsJson = False) -> None:
+def history(name: _Name, *, as_json: _AsJson = False) -> None:
     """Print everything the ledger says of a model, oldest first."""
     entries = _open().history(name)
     if not entries:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.table import Table
 
 from analytics_platform.contracts.domain import Domain
 from analytics_platform.contracts.records import Verdict
@@ -21,18 +20,15 @@ def print_review(
     if not notices:
         console.print("Every check passed.")
         return
-    table = Table(title="Checks that did not pass")
-    for column in ("asset", "check", "news", "rows", "partitions"):
-        table.add_column(column, justify="right" if column == "rows" else "left")
+    console.print("Checks that did not pass:")
     for notice in notices:
-        table.add_row(
-            notice.asset,
-            notice.check,
-            _news(notice),
-            f"{notice.failing_rows:,} of {notice.total_rows:,}",
-            _partitions(notice),
+        news = "[red]new[/]     " if notice.news is News.NEW else "expected"
+        console.print(
+            f"  {news} {notice.asset} {notice.check}: {_extent(notice)}. "
+            f"{_explanation(notice)}",
+            soft_wrap=True,
+            highlight=False,
         )
-    console.print(table)
 
 
 def documented_reasons(domain: Domain) -> dict[tuple[str, str], str]:
@@ -45,15 +41,16 @@ def documented_reasons(domain: Domain) -> dict[tuple[str, str], str]:
     }
 
 
-def _news(notice: Notice) -> str:
-    if notice.news is News.EXPECTED:
-        return f"expected by the data: {notice.because or 'documented'}"
-    again = " (as before)" if notice.repeated else ""
-    return f"[red]new{again}[/], {notice.severity.value}"
-
-
-def _partitions(notice: Notice) -> str:
+def _extent(notice: Notice) -> str:
+    rows = f"{notice.failing_rows:,} of {notice.total_rows:,} rows"
     keys = [key for key in notice.partitions if key]
-    if len(keys) <= 3:
-        return ", ".join(keys)
-    return f"{keys[0]} … {keys[-1]} ({len(keys)})"
+    if len(keys) > 1:
+        return f"{rows} in {len(keys)} partitions from {keys[0]} to {keys[-1]}"
+    return f"{rows} in {keys[0]}" if keys else rows
+
+
+def _explanation(notice: Notice) -> str:
+    if notice.news is News.EXPECTED:
+        return f"Expected by the data: {notice.because or 'a documented defect.'}"
+    again = " as in the run before" if notice.repeated else ""
+    return f"A new {notice.severity.value}{again}."

@@ -23,9 +23,9 @@ from analytics_platform.defs.runs import Built
 class AssetLine:
     """One row of the summary."""
 
-    partitions: set[str] = field(default_factory=set)
-    rows: int | None = None
-    seconds: float = 0.0
+    rows: dict[str, int] = field(default_factory=dict)
+    seconds: float | None = None
+    step: str = ""
     checks: Counter[str] = field(default_factory=Counter)
 
 
@@ -60,46 +60,53 @@ class RunDisplay:
         if event is None:
             return
         if event.event_type is DagsterEventType.STEP_START:
-            self._tell(f"{event.step_key}")
+            self._tell(f"{event.step_key} ...")
         elif event.event_type is DagsterEventType.ASSET_MATERIALIZATION:
-            self._materialized(event.step_materialization_data.materialization)
+            made = event.step_materialization_data.materialization
+            self._materialized(made, str(event.step_key))
         elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             verdict = "passed" if check.passed else check.severity.value.lower()
             self._line(check.asset_key.to_user_string()).checks[verdict] += 1
         elif event.event_type is DagsterEventType.STEP_SUCCESS:
-            self._tell(
-                f"{event.step_key} done in "
-                f"{event.step_success_data.duration_ms / 1000:.1f} s",
-                advance=True,
-            )
+            self._ended(str(event.step_key), event.step_success_data.duration_ms / 1000)
 
     def summary(self, built: Built) -> Table:
-        """Asset, partitions, rows, checks of everything that was built or red."""
+        """Asset, partitions, rows, checks and seconds of all that was to be built."""
         table = Table(title="What was built")
-        for column in ("asset", "partitions", "rows", "checks"):
-            numeric = column in ("partitions", "rows")
-            table.add_column(column, justify="right" if numeric else "left")
+        for column in ("asset", "partitions", "rows", "checks", "seconds"):
+            numeric = column in ("partitions", "rows", "seconds")
+            table.add_column(
+                column, justify="right" if numeric else "left", no_wrap=True
+            )
         for name in sorted({*self._lines, *built.failed, *built.left}):
             line = self._lines.get(name, AssetLine())
             table.add_row(
                 name,
-                _parts(line, built, name),
-                "" if line.rows is None else f"{line.rows:,}",
+                _parts(built, name),
+                f"{sum(line.rows.values()):,}" if line.rows else "",
                 _checks(line.checks, built, name),
+                "" if line.seconds is None else f"{line.seconds:.1f}",
             )
         return table
 
-    def _materialized(self, event: AssetMaterialization) -> None:
-        line = self._line(event.asset_key.to_user_string())
-        if event.partition:
-            line.partitions.add(event.partition)
-        count = event.metadata.get("dagster/partition_row_count") or event.metadata.get(
-            "dagster/row_count"
-        )
-        if count is not None and isinstance(count.value, int):
-            summed = "dagster/partition_row_count" in event.metadata and line.rows
-            line.rows = count.value + (line.rows or 0 if summed else 0)
+    def _materialized(self, made: AssetMaterialization, step: str) -> None:
+        line = self._line(made.asset_key.to_user_string())
+        line.step = step
+        line.seconds = _number(made, "seconds") or line.seconds
+        rows = _number(made, "dagster/partition_row_count")
+        if rows is None:
+            rows = _number(made, "dagster/row_count")
+        if rows is not None:
+            line.rows[made.partition or ""] = int(rows)
+
+    def _ended(self, step: str, seconds: float) -> None:
+        """A step of one asset took the time of that asset."""
+        lines = [line for line in self._lines.values() if line.step == step]
+        for line in lines:
+            if line.seconds is None and len(lines) == 1:
+                line.seconds = seconds
+        self._tell(f"{step} done in {seconds:.1f} s", advance=max(len(lines), 1))
 
     def _line(self, asset: str) -> AssetLine:
         return self._lines.setdefault(asset, AssetLine())
@@ -110,8 +117,14 @@ class RunDisplay:
         self._progress.update(self._task, description=text, advance=1 if advance else 0)
 
 
-def _parts(line: AssetLine, built: Built, name: str) -> str:
-    count = len(line.partitions) or len(built.parts.get(name, ()))
+def _number(made: AssetMaterialization, name: str) -> float | None:
+    entry = made.metadata.get(name)
+    value = entry.value if entry is not None else None
+    return value if isinstance(value, int | float) else None
+
+
+def _parts(built: Built, name: str) -> str:
+    count = len(built.parts.get(name, ()))
     left = len(built.left.get(name, ())) + len(built.red.get(name, ()))
     return f"{count}" if not left else f"{count} of {count + left}"
 

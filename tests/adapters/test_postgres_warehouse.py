@@ -44,7 +44,8 @@ def test_values_are_bound_by_name_and_casts_and_percents_are_left_alone(
     session: Session,
 ) -> None:
     found = session.rows(
-        "select :day::date + 1, :name || '%', '10:30'::time::text where :name is not null",
+        "select :day::date + 1, :name || '%', '10:30'::time::text "
+        "where :name is not null",
         {"day": date(2013, 3, 31), "name": "it's"},
     )
     assert found == [(date(2013, 4, 1), "it's%", "10:30:00")]
@@ -94,7 +95,8 @@ _EVERY_TYPE = """
     select
         2::bigint as whole, 1.5::numeric as exact, 2.5::float8 as approximate,
         'a "b",' || chr(10) || 'c' as text, '' as empty, null::text as missing,
-        true as yes, date '2013-01-01' as day, timestamp '2013-01-01 10:15:00.5' as naive,
+        true as yes, date '2013-01-01' as day,
+        timestamp '2013-01-01 10:15:00.5' as naive,
         timestamptz '2013-01-01 05:00-05' as aware
 """
 

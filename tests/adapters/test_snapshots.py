@@ -169,6 +169,7 @@ def test_quality_is_published_with_the_data(
         run_id="run-1",
         evaluated_at=at(0),
     )
+    column = ColumnProfile(name="line", type="string", null_share=0.2, distinct=4)
     profile = TableProfile(
         asset="raw/trips",
         rows=5,

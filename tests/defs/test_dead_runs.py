@@ -101,7 +101,7 @@ def _job() -> dg.JobDefinition:
 
 def _started(run: dg.DagsterRun) -> dg.EventLogEntry:
     event = dg.DagsterEvent("PIPELINE_START", run.job_name)
-    return dg.EventLogEntry(
+    return dg.EventLogEntry(  # type: ignore[no-untyped-call]
         error_info=None,
         user_message="",
         level="INFO",

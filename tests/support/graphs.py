@@ -14,6 +14,7 @@ from analytics_platform.adapters.control_store.facade import ControlStore
 from analytics_platform.contracts.domain import Severity
 from analytics_platform.contracts.records import Verdict
 from analytics_platform.defs.console import quiet_console
+from analytics_platform.defs.gate import require_open
 from analytics_platform.defs.partition_results import emit
 
 MONTHS = dg.MonthlyPartitionsDefinition("2013-01-01", end_date="2014-01-01")
@@ -58,6 +59,7 @@ def _months(
     def asset(context: dg.AssetExecutionContext) -> Iterator[object]:
         if name in knobs.failing:
             raise RuntimeError(f"{name} is broken")
+        require_open(context, knobs.store)
         red = knobs.red.get(name, set())
         verdicts = [
             verdict(name, key, context.run.run_id, passed=key not in red)
@@ -79,7 +81,8 @@ def _whole(
     name: str, knobs: Knobs, deps: list[str] | None = None
 ) -> dg.AssetsDefinition:
     @dg.asset(name=name, deps=deps or [])
-    def asset() -> None:
+    def asset(context: dg.AssetExecutionContext) -> None:
+        require_open(context, knobs.store)
         if name in knobs.failing:
             raise RuntimeError(f"{name} is broken")
         knobs.built.append((name, ""))

@@ -1,0 +1,89 @@
+"""What was kept out of the tables, why, and what became of it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine, false, insert, or_, select, update
+
+from analytics_platform.adapters.control_store.engine import reading, writing
+from analytics_platform.adapters.control_store.tables import QUARANTINE
+from analytics_platform.contracts.records import QuarantineEntry
+from analytics_platform.errors import Conflict, NotFound
+
+_IS_OPEN = QUARANTINE.c.released_at.is_(None) & QUARANTINE.c.resolved_at.is_(None)
+_LOCK = "quarantine"
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """Entries stay for ever; they are open until released or resolved."""
+
+    engine: Engine
+
+    def add(self, entry: QuarantineEntry) -> None:
+        """Keep an entry."""
+        with writing(self.engine, _LOCK) as connection:
+            connection.execute(insert(QUARANTINE).values(**entry.model_dump()))
+
+    def open(self, table: str | None = None) -> list[QuarantineEntry]:
+        """Entries still open, oldest first, of all tables or of one."""
+        query = select(QUARANTINE).where(_IS_OPEN)
+        if table is not None:
+            query = query.where(QUARANTINE.c.table == table)
+        query = query.order_by(QUARANTINE.c.created_at, QUARANTINE.c.id)
+        with reading(self.engine) as connection:
+            rows = connection.execute(query).mappings().all()
+        return [QuarantineEntry.model_validate(dict(row)) for row in rows]
+
+    def find(self, id: str) -> QuarantineEntry:
+        """The entry of that id, open or not.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with reading(self.engine) as connection:
+            query = select(QUARANTINE).where(QUARANTINE.c.id == id)
+            row = connection.execute(query).mappings().one_or_none()
+        if row is None:
+            raise NotFound(
+                f"There is no quarantine entry {id!r}.",
+                hint="See `analytics quarantine list`.",
+            )
+        return QuarantineEntry.model_validate(dict(row))
+
+    def mark_released(self, id: str, at: datetime) -> None:
+        """Say that the entry's rows were let in.
+
+        Raises:
+            NotFound: there is no such entry.
+            Conflict: it is no longer open.
+        """
+        with writing(self.engine, _LOCK) as connection:
+            mine = _IS_OPEN & (QUARANTINE.c.id == id)
+            changed = connection.execute(
+                update(QUARANTINE).where(mine).values(released_at=at)
+            ).rowcount
+        if not changed:
+            self.find(id)
+            raise Conflict(
+                f"The quarantine entry {id!r} is closed already.",
+                hint="See `analytics quarantine list`.",
+            )
+
+    def resolve(
+        self, table: str, partitions: Collection[str | None], at: datetime
+    ) -> int:
+        """Close the open entries of these partitions, as good data replaced them.
+
+        None among the partitions means entries without one. Gives how many closed.
+        """
+        column = QUARANTINE.c.partition
+        named = [partition for partition in partitions if partition is not None]
+        unnamed = column.is_(None) if None in partitions else false()
+        inside = or_(column.in_(named), unnamed)
+        mine = _IS_OPEN & (QUARANTINE.c.table == table) & inside
+        with writing(self.engine, _LOCK) as connection:
+            return connection.execute(
+                update(QUARANTINE).where(mine).values(resolved_at=at)
+            ).rowcount

@@ -1,0 +1,61 @@
+"""Renders a report as one HTML page that fetches nothing and needs no script."""
+
+from itertools import groupby
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from analytics_platform.adapters.charts import svg_of
+from analytics_platform.core.report_sections import anchor_of
+from analytics_platform.core.reports import (
+    Report,
+    Section,
+    change_text,
+    day_text,
+    instant_text,
+    written,
+)
+
+_SHOWN_ROWS = 24  # a longer table is folded away, as nobody reads it in passing
+_MARKS = {"new": "bad", "red": "bad", "warning": "warn", "green": "good"}
+
+
+def render_html(report: Report) -> str:
+    """The page: UTF-8, light and dark, for screens and for print.
+
+    Texts of the report are escaped. Equal reports give equal text.
+    """
+    environment = Environment(
+        loader=PackageLoader("analytics_platform", "adapters/templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        chapters=_chapters(report),
+        pictures=_pictures(report),
+        shown_rows=_SHOWN_ROWS,
+        marks=_MARKS,
+        written=written,
+        change_text=change_text,
+        day_text=day_text,
+        instant_text=instant_text,
+        anchor_of=anchor_of,
+    )
+
+
+def _chapters(report: Report) -> list[tuple[str, list[Section]]]:
+    grouped = groupby(report.sections, key=lambda section: section.chapter)
+    return [(chapter, list(sections)) for chapter, sections in grouped]
+
+
+def _pictures(report: Report) -> dict[tuple[str, int], Markup]:
+    return {
+        (section.anchor, number): Markup(  # noqa: S704  drawn and escaped by svg_of
+            svg_of(chart, identifier=f"{section.anchor}-{number}")
+        )
+        for section in report.sections
+        for number, chart in enumerate(section.charts)
+    }

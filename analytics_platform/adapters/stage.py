@@ -1,0 +1,87 @@
+"""The audit area: dlt loads rows into `stage`, where they are judged."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from analytics_platform.adapters.contract_columns import column_types, create_table
+from analytics_platform.adapters.warehouse import Warehouse
+from analytics_platform.contracts.domain import ColumnType, TableSpec
+from analytics_platform.settings import Settings
+
+STAGE = "stage"
+_DLT_TABLES = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
+
+
+@contextmanager
+def staged(
+    warehouse: Warehouse, settings: Settings, spec: TableSpec, rows: pa.Table
+) -> Iterator[str]:
+    """`stage.<table>` with these rows, until left; call it inside `exclusive()`.
+
+    Whatever a killed load left in the stage is removed first.
+    """
+    relation = f"{STAGE}.{spec.name}"
+    _clean(warehouse, relation)
+    try:
+        if len(rows):
+            _load(warehouse, settings, spec, rows)
+        else:  # dlt makes no table for no rows
+            with warehouse.session() as session:
+                create_table(session, relation, column_types(spec, warehouse.dialect))
+        yield relation
+    finally:
+        _clean(warehouse, relation)
+
+
+def _load(
+    warehouse: Warehouse, settings: Settings, spec: TableSpec, rows: pa.Table
+) -> None:
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+    import dlt
+
+    with _fresh_folder(settings.home / "dlt") as folder:
+        pipeline = dlt.pipeline(
+            pipeline_name=f"load_{spec.name}",
+            pipelines_dir=str(folder),
+            destination=warehouse.dlt_destination(),
+            dataset_name=STAGE,
+        )
+        # What a table held before is of no interest: the stage is made anew.
+        pipeline.config.restore_from_destination = False
+        pipeline.run(
+            dlt.resource(
+                rows,
+                name=spec.name,
+                write_disposition="replace",
+                columns={
+                    column.name: {"data_type": "timestamp", "timezone": False}
+                    for column in spec.columns
+                    if column.type is ColumnType.TIMESTAMP
+                },
+            )
+        )
+
+
+@contextmanager
+def _fresh_folder(parent: Path) -> Iterator[Path]:
+    """A new folder per load: a package of a killed load must never be loaded again."""
+    shutil.rmtree(parent, ignore_errors=True)
+    parent.mkdir(parents=True)
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(parent, ignore_errors=True)
+
+
+def _clean(warehouse: Warehouse, relation: str) -> None:
+    with warehouse.session() as session, session.transaction():
+        session.execute(f"create schema if not exists {STAGE}")
+        for table in (relation, *(f"{STAGE}.{name}" for name in _DLT_TABLES)):
+            session.execute(f"drop table if exists {table}")

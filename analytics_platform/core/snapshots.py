@@ -1,0 +1,79 @@
+"""Rules of publishing: what keeps a snapshot back, and which versions may go."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from analytics_platform.contracts.records import Release, Verdict
+from analytics_platform.errors import BlockedByCheck
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """A stored version; `idle_since` is when it was last replaced, None if current.
+
+    A version that was stored but never released is idle since it was made.
+    """
+
+    name: str
+    was_released: bool
+    idle_since: datetime | None
+
+
+def refuse_red(upstream: Iterable[Verdict]) -> None:
+    """Accept the verdicts on all that a snapshot is made of, unless one blocks.
+
+    Raises:
+        BlockedByCheck: one is; the message names them.
+    """
+    red = [one for one in upstream if one.blocks]
+    if red:
+        names = sorted({f"{one.asset} {one.check}" for one in red})
+        parts = sorted({one.partition for one in red if one.partition})
+        where = f" (partitions {', '.join(parts)})" if parts else ""
+        raise BlockedByCheck(
+            f"Not published, because of red checks: {', '.join(names)}{where}.",
+            hint="The previous snapshot stays current. Repair the data, then re-run.",
+        )
+
+
+def status(verdicts: Iterable[Verdict]) -> Literal["green", "warning"]:
+    """Green if every check passed, or failed only as its declaration documents."""
+    bad = any(not one.passed and not one.known_defect for one in verdicts)
+    return "warning" if bad else "green"
+
+
+def describe_stored(
+    history: Sequence[Release], made_at: Mapping[str, datetime]
+) -> list[StoredVersion]:
+    """The stored versions, oldest first: all releases, and when each was made."""
+    current = history[-1].version if history else None
+    replaced = {one.previous: one.released_at for one in history if one.previous}
+    released = {one.version for one in history}
+    return [
+        StoredVersion(
+            name,
+            was_released=name in released,
+            idle_since=None if name == current else replaced.get(name, made_at[name]),
+        )
+        for name in sorted(made_at)
+    ]
+
+
+def expired(
+    stored: Sequence[StoredVersion], *, keep: int, grace: timedelta, now: datetime
+) -> list[str]:
+    """The versions that may be deleted, of those stored (oldest first).
+
+    Kept are the current one, the newest `keep` that were ever released, and any that
+    readers may still hold: idle for less than `grace`.
+    """
+    newest = {one.name for one in [v for v in stored if v.was_released][-keep:]}
+    return [
+        one.name
+        for one in stored
+        if one.name not in newest
+        and one.idle_since is not None
+        and one.idle_since + grace <= now
+    ]

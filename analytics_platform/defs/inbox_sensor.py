@@ -1,0 +1,125 @@
+"""Watches an inbox folder and has its files loaded: each once, none forgotten."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import dagster as dg
+from dagster import DagsterRunStatus, RunsFilter
+
+from analytics_platform.adapters.control_store.facade import ControlStore
+from analytics_platform.adapters.ingestion import Ingestion
+from analytics_platform.adapters.warehouse import Warehouse
+from analytics_platform.clock import Clock, WallClock
+from analytics_platform.contracts.domain import Domain, TableSpec
+from analytics_platform.core.calendar import local_day
+from analytics_platform.core.inbox import DroppedFile, retry_wait
+from analytics_platform.core.partitions import contiguous, key_of, keys
+from analytics_platform.defs.runs import range_tags
+from analytics_platform.defs.source_columns import raw_key
+from analytics_platform.settings import Settings
+
+INBOX_TAG = "analytics/inbox"
+FILES_TAG = "analytics/inbox_files"
+_TICK_SECONDS = 10
+_UNFINISHED = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+_FAILED = [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+
+
+def inbox_sensor(spec: TableSpec, domain: Domain) -> dg.SensorDefinition:
+    """The sensor of one inbox table.
+
+    The manifest in the control store says which files are still to be loaded, so a
+    run that was killed or failed is simply requested again; Dagster's run keys, which
+    are remembered for ever, are not used.
+    """
+    targets = [table for table in domain.tables if table.name == spec.merges_into]
+
+    @dg.sensor(
+        name=f"inbox_{spec.name}",
+        asset_selection=dg.AssetSelection.assets(
+            raw_key(spec), *(raw_key(table) for table in targets)
+        ),
+        minimum_interval_seconds=_TICK_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Loads files that are dropped into the inbox of {spec.name}.",
+    )
+    def watch(
+        context: dg.SensorEvaluationContext,
+        settings: dg.ResourceParam[Settings],
+        clock: dg.ResourceParam[Clock],
+        warehouse: dg.ResourceParam[Warehouse],
+        store: dg.ResourceParam[ControlStore],
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        now = WallClock().now()
+        ingestion = Ingestion(settings, domain, warehouse, store)
+        inbox = ingestion.inbox(spec, run_id="sensor", at=clock.now())
+        files = inbox.folder.pending(now)
+        reason = _reason_to_wait(context.instance, spec, files, now)
+        if reason:
+            yield dg.SkipReason(reason)
+            return
+        affected = (
+            {key_of(domain.partitions, day) for day in inbox.affected(files)}
+            if targets
+            else set()
+        )
+        begun = local_day(clock.now(), domain.timezone) + timedelta(days=1)
+        every = keys(domain.partitions, before=begun)
+        ranges = contiguous(affected, every)
+        yield from _requests(spec, targets, files, ranges)
+
+    return watch
+
+
+def _requests(
+    spec: TableSpec,
+    targets: Sequence[TableSpec],
+    files: Sequence[DroppedFile],
+    ranges: Sequence[tuple[str, str]],
+) -> Iterator[dg.RunRequest]:
+    """One run per range of partitions to be merged anew.
+
+    Each loads the files first: the run that comes first does, the others find nothing
+    left to load. Partitions that have not begun take the rows when they are loaded.
+    """
+    tags = {INBOX_TAG: spec.name, FILES_TAG: _fingerprint(files)}
+    if not ranges:
+        yield dg.RunRequest(asset_selection=[raw_key(spec)], tags=tags)
+    for first, last in ranges:
+        yield dg.RunRequest(
+            asset_selection=[raw_key(spec), *(raw_key(table) for table in targets)],
+            tags={**tags, **range_tags(first, last)},
+        )
+
+
+def _reason_to_wait(
+    instance: dg.DagsterInstance,
+    spec: TableSpec,
+    files: Sequence[DroppedFile],
+    now: datetime,
+) -> str | None:
+    if not files:
+        return "No new file is whole."
+    running = RunsFilter(tags={INBOX_TAG: spec.name}, statuses=_UNFINISHED)
+    if instance.get_runs(running, limit=1):
+        return "Files are being loaded."
+    same = {INBOX_TAG: spec.name, FILES_TAG: _fingerprint(files)}
+    failed = instance.get_run_records(RunsFilter(tags=same, statuses=_FAILED), limit=10)
+    if failed:
+        again = failed[0].update_timestamp + retry_wait(len(failed))
+        if now < again:
+            return f"Loading these files failed {len(failed)} times; next at {again}."
+    return None
+
+
+def _fingerprint(files: Sequence[DroppedFile]) -> str:
+    """The same for the same files and contents."""
+    told = "\n".join(f"{file.path} {file.sha256}" for file in files)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]

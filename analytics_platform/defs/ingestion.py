@@ -1,0 +1,113 @@
+"""Sources and raw tables: what arrives, and what of it is let in."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import dagster as dg
+
+from analytics_platform.adapters.control_store.facade import ControlStore
+from analytics_platform.adapters.ingestion import Ingestion
+from analytics_platform.adapters.warehouse import Warehouse
+from analytics_platform.clock import Clock, WallClock
+from analytics_platform.contracts.domain import Domain, FileInbox, TableSpec
+from analytics_platform.core.ingestion import contract_check, is_partitioned
+from analytics_platform.defs.check_evaluations import check_specs
+from analytics_platform.defs.inbox_sensor import inbox_sensor
+from analytics_platform.defs.partition_results import emit
+from analytics_platform.defs.partitions import partitions_definition
+from analytics_platform.defs.retries import retrying
+from analytics_platform.defs.source_columns import (
+    column_lineage,
+    column_schema,
+    corrections_of,
+    raw_key,
+    source_key,
+)
+from analytics_platform.settings import Settings
+
+_KINDS = {"distribution": "csv", "sql": "sql", "rest": "api", "inbox": "file"}
+
+
+def build(domain: Domain) -> dg.Definitions:
+    """One external node per source, one asset per raw table, one sensor per inbox."""
+    return dg.Definitions(
+        assets=[
+            *(_source(spec) for spec in domain.tables),
+            *(_raw_table(spec, domain) for spec in domain.tables),
+        ],
+        sensors=[
+            inbox_sensor(spec, domain)
+            for spec in domain.tables
+            if isinstance(spec.source, FileInbox)
+        ],
+    )
+
+
+def _source(spec: TableSpec) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        source_key(spec),
+        description=f"Where raw.{spec.name} comes from. {spec.description}",
+        group_name="sources",
+        owners=[spec.owner],
+        kinds={_KINDS[spec.source.kind]},
+        metadata={"dagster/column_schema": column_schema(spec, derived=False)},
+    )
+
+
+def _raw_table(spec: TableSpec, domain: Domain) -> dg.AssetsDefinition:
+    corrections = corrections_of(spec, domain)
+    asset = partial(
+        dg.asset,
+        key=raw_key(spec),
+        deps=[source_key(spec), *(raw_key(table) for table in corrections)],
+        description=spec.description,
+        group_name="ingestion",
+        owners=[spec.owner],
+        kinds={"dlt", _KINDS[spec.source.kind]},
+        tags={"domain": domain.name, "layer": "raw"},
+        metadata={
+            "dagster/column_schema": column_schema(spec),
+            "dagster/column_lineage": column_lineage(spec, corrections),
+        },
+        check_specs=check_specs(
+            raw_key(spec), [contract_check(spec), *spec.expectations]
+        ),
+        pool="warehouse",
+    )
+    if is_partitioned(spec):
+        asset = partial(
+            asset,
+            partitions_def=partitions_definition(domain.partitions),
+            backfill_policy=dg.BackfillPolicy.single_run(),
+        )
+
+    @asset()
+    def load(
+        context: dg.AssetExecutionContext,
+        settings: dg.ResourceParam[Settings],
+        clock: dg.ResourceParam[Clock],
+        warehouse: dg.ResourceParam[Warehouse],
+        store: dg.ResourceParam[ControlStore],
+    ) -> Iterator[dg.MaterializeResult[None] | dg.Output[None]]:
+        ingestion = Ingestion(settings, domain, warehouse, store)
+        keys = context.partition_keys if is_partitioned(spec) else None
+        with retrying(context):
+            result = ingestion.load(
+                spec,
+                keys,
+                run_id=context.run_id,
+                at=clock.now(),
+                now=WallClock().now(),
+            )
+        rows = {part: {"dagster/row_count": n} for part, n in result.rows.items()}
+        by_part = {part: told for part, told in rows.items() if part is not None}
+        told = {**rows.get(None, {}), "quarantined": len(result.quarantined)}
+        yield from emit(
+            context,
+            raw_key(spec),
+            result.verdicts,
+            by_part if is_partitioned(spec) else None,
+            told,
+        )
+
+    return load

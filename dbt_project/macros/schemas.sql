@@ -1,0 +1,4 @@
+{#- Schemas carry exactly the names that the project gives them. -#}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ (custom_schema_name or target.schema) | trim }}
+{%- endmacro %}

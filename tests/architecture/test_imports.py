@@ -1,0 +1,48 @@
+"""What importing a process brings along."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.repository import ROOT, files_ending, is_below
+
+HEAVY = {"dbt", "dlt", "great_expectations", "lightgbm", "mlflow", "sklearn", "pandas"}
+
+
+@pytest.mark.parametrize("process", ["api", "streaming", "bento_services"])
+def test_a_process_leaves_dagster_out(process: str) -> None:
+    assert {"dagster", *HEAVY} & _loaded_by(_modules_of(process)) == set()
+
+
+def test_the_command_starts_without_heavy_libraries() -> None:
+    loaded = _loaded_by(["analytics_platform.cli.main"])
+    assert {"dagster", *HEAVY} & loaded == set()
+
+
+def test_definitions_wait_with_the_heaviest_libraries() -> None:
+    assert _loaded_by(["analytics_platform.definitions"]) & HEAVY == set()
+
+
+def _modules_of(package: str) -> list[str]:
+    return [
+        ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+        for path in files_ending(".py")
+        if is_below(path, (package,))
+    ]
+
+
+def _loaded_by(modules: list[str]) -> set[str]:
+    """Top-level modules that importing `modules` in a new process loads."""
+    script = f"import importlib, sys\nfor name in {modules!r}:\n"
+    script += "    importlib.import_module(name)\n"
+    script += "print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
