@@ -1,9 +1,13 @@
 """Fixtures of the whole suite."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from analytics_platform.settings import Settings
+from tests.support.flight_warehouse import build_everything, load_raw_duckdb
 from tests.support.postgres import new_database, running_postgres
 
 
@@ -19,3 +23,16 @@ def postgres_database(postgres_url: str) -> Iterator[str]:
     """An empty database of that server, for one test."""
     with new_database(postgres_url) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose DuckDB holds all models, of the first two days of each month.
+
+    Shared: read it, or change a copy (`copy_home`).
+    """
+    settings = Settings(home=tmp_path_factory.mktemp("built"))
+    load_raw_duckdb(settings.duckdb_path, days_per_month=2)
+    result = build_everything(settings, now=datetime(2013, 6, 1, tzinfo=UTC))
+    assert not [node for node in result.nodes if node.status in ("error", "fail")]
+    return settings.home

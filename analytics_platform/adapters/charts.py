@@ -7,6 +7,7 @@ from analytics_platform.contracts.records import Scalar
 from analytics_platform.core.reports import Chart, Field, Style, written
 
 _WIDE, _HALF = 930, 450  # px, labels included: a whole row of the page, or half
+_CHARACTER = 6  # px, mean width of one in a label of 11 px
 _STEPS = 7  # colours of a heatmap; the eye tells apart no more
 _SERIES = tuple(f"var(--series-{number})" for number in range(1, 7))
 _SCALE = tuple(f"var(--heat-{number})" for number in range(1, _STEPS + 1))
@@ -99,7 +100,14 @@ def _room_for_labels(chart: Chart) -> list[float]:
     """From zero past the longest bar on each side, so that its label fits beside it."""
     seen = [0.0, *_numbers(chart, chart.y)]
     low, high = min(seen), max(seen)
-    room = (high - low or 1.0) * 0.14
+    names, figures = (
+        max((len(written(v, chart.data.field(name))) for v in chart.data.values(name)))
+        for name in (chart.x, chart.y)
+    )
+    label = figures * _CHARACTER + 12
+    sides = (low < 0) + (high > 0)
+    plot = max(_HALF - names * _CHARACTER - 20 - sides * label, 80)
+    room = (high - low or 1.0) * label / plot
     return [low - room if low < 0 else 0.0, high + room if high > 0 else 0.0]
 
 

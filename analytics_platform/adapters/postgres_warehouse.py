@@ -129,20 +129,26 @@ class PostgresWarehouse:
 
     @contextmanager
     def reading_engine(self) -> Iterator["Engine"]:
-        """A SQLAlchemy engine in autocommit that keeps no connection open."""
-        from sqlalchemy import create_engine
-        from sqlalchemy.pool import NullPool
+        """A SQLAlchemy engine in autocommit; leaves no connection open.
+
+        Pooled: Great Expectations reads results after it gives the connection back.
+        """
+        from sqlalchemy import create_engine, event
 
         engine = create_engine(
             self._url().set(drivername="postgresql+psycopg2"),
             isolation_level="AUTOCOMMIT",
-            poolclass=NullPool,
             connect_args={"options": "-c timezone=UTC"},
         )
+        opened: list[Any] = []
+        event.listen(engine, "connect", lambda one, _record: opened.append(one))
         try:
             yield engine
         finally:
             engine.dispose()
+            # A failed statement's traceback keeps its connection out of the pool.
+            for connection in opened:
+                connection.close()
 
     def dbt_environment(self) -> dict[str, str]:
         """The variables that profiles.yml reads for the postgres target."""

@@ -77,11 +77,10 @@ def profile(
 ) -> tuple[int, tuple[ColumnProfile, ...]]:
     """The rows of `schema.table` and what each of its columns holds.
 
-    `partitions` narrow it to those of its column `partition_date`. Counts and distinct
-    values are exact. Quantiles are values that occur (inverse of the distribution
-    function, numpy's `inverted_cdf`); the histogram has 20 bins of equal width, the
-    last one closed; numbers that are not finite are left out of both. Of `personal`
-    columns only null share and distinct count are told.
+    `partitions` are of its column `partition_date`. Counts are exact. Quantiles are
+    values that occur (numpy's `inverted_cdf`); the histogram has 20 bins of equal
+    width, the last one closed; numbers that are not finite are in neither. Of
+    `personal` columns only null share and distinct count are told.
 
     Raises:
         NotFound: the relation does not exist.

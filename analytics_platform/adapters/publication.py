@@ -83,12 +83,14 @@ class Publisher:
         batches: Sequence[Gated],
         *,
         judging: bool = True,
+        releasing: str | None = None,
     ) -> LoadResult:
         """Publish the good parts of what came through the gate, keep all the rest.
 
         Of equal keys in several batches the last one's row is taken. `raw` changes in
         one transaction: killed before its end, the load has changed nothing. Without
-        `judging`, the verdicts on the parts stay what they were.
+        `judging`, the verdicts on the parts stay what they were. The quarantine entry
+        `releasing` is closed if all of it was let in.
 
         Raises:
             DiskFull: there was no room; `raw` is as it was.
@@ -102,6 +104,8 @@ class Publisher:
                 red = reasons(judged, parts)
                 kept = self._keep(spec, batches, red)
                 rows = self._promote(stage, spec, parts, red)
+            if releasing and not red and releasing not in {one.id for one in kept}:
+                self.store.quarantine.mark_released(releasing, self.at)
             if judging:
                 self._remember(spec, judged, rows)
         log.info(
@@ -236,9 +240,11 @@ class Publisher:
         self, spec: TableSpec, judged: list[Verdict], rows: Mapping[Part, int]
     ) -> None:
         self.store.verdicts.record(judged)
-        if not isolates_bad_rows(spec):
-            whole: list[Part] = [] if _unplaced(judged) else [None]
-            self.store.quarantine.resolve(spec.name, [*rows, *whole], self.at)
+        mended = [part for part in rows if part is not None]
+        whole = isolates_bad_rows(spec) or _unplaced(judged)
+        self.store.quarantine.resolve(
+            spec.name, mended if whole else [*mended, None], self.at
+        )
         if rows and spec.profile:
             self._profile(spec, rows)
 

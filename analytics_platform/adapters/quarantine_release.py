@@ -41,7 +41,6 @@ def release(publisher: Publisher, id: str) -> LoadResult:
             f"{'; '.join(result.red.values()) or entry.reason}",
             hint="Mend the contract, or have the data sent again.",
         )
-    publisher.store.quarantine.mark_released(id, publisher.at)
     return result
 
 
@@ -49,12 +48,12 @@ def _publish(
     publisher: Publisher, spec: TableSpec, entry: QuarantineEntry, gated: Gated
 ) -> LoadResult:
     if entry.partition is not None or not is_partitioned(spec):
-        return publisher.publish(spec, [entry.partition], [gated])
+        return publisher.publish(spec, [entry.partition], [gated], releasing=entry.id)
     # Single rows of partitions that hold others too: these must not be replaced, and
     # what the checks say of the whole partitions stays as it is.
     merging = spec.model_copy(update={"write": "merge"})
     parts: list[Part] = [part_of(day) for day in gated.rows if day is not None]
-    return publisher.publish(merging, parts, [gated], judging=False)
+    return publisher.publish(merging, parts, [gated], judging=False, releasing=entry.id)
 
 
 def _spec(publisher: Publisher, entry: QuarantineEntry) -> TableSpec:

@@ -1,9 +1,10 @@
 """Renders a report as one HTML page that fetches nothing and needs no script."""
 
+import re
 from itertools import groupby
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from analytics_platform.adapters.charts import svg_of
 from analytics_platform.core.report_sections import anchor_of
@@ -16,8 +17,9 @@ from analytics_platform.core.reports import (
     written,
 )
 
-_SHOWN_ROWS = 24  # a longer table is folded away, as nobody reads it in passing
-_MARKS = {"new": "bad", "red": "bad", "warning": "warn", "green": "good"}
+_SHOWN_ROWS = 32  # a longer table is folded away, as nobody reads it in passing
+_MARKS = {"new error": "bad", "new warn": "warn"}
+_JOINT = re.compile(r"(?<=\w)([_/]+)(?=\w)")
 
 
 def render_html(report: Report) -> str:
@@ -39,11 +41,18 @@ def render_html(report: Report) -> str:
         shown_rows=_SHOWN_ROWS,
         marks=_MARKS,
         written=written,
+        breakable=_breakable,
         change_text=change_text,
         day_text=day_text,
         instant_text=instant_text,
         anchor_of=anchor_of,
     )
+
+
+def _breakable(text: str) -> Markup:
+    """The text, escaped, with places where a long identifier may be broken."""
+    safe = str(escape(text))
+    return Markup(_JOINT.sub(r"\1<wbr>", safe))  # noqa: S704  escaped just before
 
 
 def _chapters(report: Report) -> list[tuple[str, list[Section]]]:

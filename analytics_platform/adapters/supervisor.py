@@ -23,11 +23,16 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Service:
-    """A process to keep running; its output goes to `log_file`."""
+    """A process to keep running; its output goes to `log_file`.
+
+    It runs in `folder`. Dagster's processes load the `.env` that lies there over their
+    environment, so it is not the checkout.
+    """
 
     name: str
     command: Sequence[str]
     log_file: Path
+    folder: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -113,6 +118,7 @@ def _spawn(service: Service) -> "subprocess.Popen[bytes]":
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
+            cwd=service.folder,
             env={**os.environ, **service.environment},
             start_new_session=True,  # a terminal's Ctrl-C goes to the supervisor alone
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads at this point

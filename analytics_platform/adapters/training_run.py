@@ -1,7 +1,8 @@
 """One training from stored rows to a published, registered challenger."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,10 +26,15 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Occasion:
-    """The run at work, and the wall clock's instant that its records carry."""
+    """The run at work, and the wall clock's instant that its records carry.
+
+    `ancestors` are, per spine column, the names of all columns of the same row that it
+    is computed from, as far as the run knows them.
+    """
 
     run_id: str
     at: datetime
+    ancestors: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,11 +92,13 @@ def _publish(
 ) -> Candidate:
     from analytics_platform.adapters.model_files import write_manifest
     from analytics_platform.adapters.model_plots import write_plots
+    from analytics_platform.core.training.inputs import leaking_inputs
 
     occasion, mlflow_run_id = runs
     with TemporaryDirectory() as place:
         folder = Path(place)
-        evaluation, outcomes = _judge(registry, domain, trained, folder)
+        leaking = leaking_inputs(trained.spec, domain, occasion.ancestors)
+        evaluation, outcomes = _judge(registry, trained, leaking, folder)
         write_plots(folder, evaluation)
         draft = _manifest(trained, evaluation, data_sha256, runs)
         manifest = registry.publish(folder, write_manifest(folder, draft))
@@ -115,7 +123,7 @@ def _publish(
 
 
 def _judge(
-    registry: ModelRegistry, domain: Domain, trained: "Trained", folder: Path
+    registry: ModelRegistry, trained: "Trained", leaking: tuple[str, ...], folder: Path
 ) -> tuple[Evaluation, tuple["Outcome", ...]]:
     """Write text, ONNX, probe and metrics; give the quality and the checks."""
     from analytics_platform.adapters import model_files
@@ -125,7 +133,6 @@ def _judge(
     )
     from analytics_platform.core.training import checks
     from analytics_platform.core.training.boosting import predict
-    from analytics_platform.core.training.inputs import leaking_inputs
 
     spec, text = trained.spec, trained.fitted.text
     threads = registry.settings.warehouse.threads
@@ -143,7 +150,7 @@ def _judge(
     difference = model_files.disagreement(served, predicted)
     return evaluation, (
         *checks.beats(evaluation),
-        checks.no_leak(trained.inputs, leaking_inputs(spec, domain)),
+        checks.no_leak(trained.inputs, leaking),
         checks.plausible_inputs(trained.inputs, suspicious),
         checks.onnx_matches(difference, model_files.TOLERANCE),
     )

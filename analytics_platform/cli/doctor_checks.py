@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import dagster as dg
 import psutil
 from pydantic import BaseModel, ConfigDict, SecretStr
 from sqlalchemy import create_engine, text
@@ -20,6 +19,7 @@ from analytics_platform.adapters.platform_state import read_state
 from analytics_platform.adapters.processes import port_owner
 from analytics_platform.adapters.warehouse import open_warehouse
 from analytics_platform.defs.dead_runs import mend_dead_runs
+from analytics_platform.defs.instance import open_instance
 from analytics_platform.domains.loader import load_domain
 from analytics_platform.errors import PlatformError
 from analytics_platform.resources import open_resources
@@ -63,7 +63,7 @@ def examine(settings: Settings) -> list[Finding]:
 def mend(settings: Settings) -> list[str]:
     """Mend what is derived from the truth; gives a line for each thing mended."""
     migrate(settings.control_store_url)
-    with dg.DagsterInstance.get() as instance:
+    with open_instance() as instance:
         lines = [f"run {run_id} marked failed" for run_id in mend_dead_runs(instance)]
     return lines + [str(line) for line in open_resources(settings).registry.repair()]
 

@@ -44,14 +44,13 @@ def lineage(
 
 
 def _load() -> "Lineage":
-    from dagster import DagsterInstance
-
     from analytics_platform.definitions import build_definitions
+    from analytics_platform.defs.instance import open_instance
     from analytics_platform.defs.known_lineage import known_lineage
     from analytics_platform.resources import open_resources
 
     definitions = build_definitions(open_resources(prepare()))
-    with DagsterInstance.get() as instance:
+    with open_instance() as instance:
         return known_lineage(definitions, instance)
 
 

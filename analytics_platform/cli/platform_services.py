@@ -11,7 +11,7 @@ from pathlib import Path
 from analytics_platform.adapters.processes import port_owner
 from analytics_platform.adapters.supervisor import Service, Supervisor
 from analytics_platform.errors import InvalidUsage, Unavailable
-from analytics_platform.settings import ROOT, Settings
+from analytics_platform.settings import Settings
 
 _READY_SECONDS = 180.0
 _POLL_SECONDS = 0.3
@@ -39,11 +39,12 @@ def code_server(settings: Settings, port: int) -> Service:
         "code",
         [
             *(_script("dagster"), "code-server", "start"),
-            *("-m", "analytics_platform.definitions", "-d", str(ROOT)),
+            *("-m", "analytics_platform.definitions"),
             *("--location-name", "analytics_platform"),
             *("-h", "127.0.0.1", "-p", str(port)),
         ],
         log_file(settings, "code"),
+        settings.home,
     )
 
 
@@ -55,6 +56,7 @@ def webserver(settings: Settings, workspace: Path) -> Service:
         "dagster",
         [_script("dagster-webserver"), *command],
         log_file(settings, "dagster"),
+        settings.home,
     )
 
 
@@ -64,6 +66,7 @@ def daemon(settings: Settings, workspace: Path) -> Service:
         "daemon",
         [_script("dagster-daemon"), "run", "-w", str(workspace)],
         log_file(settings, "daemon"),
+        settings.home,
     )
 
 
@@ -78,6 +81,7 @@ def mlflow(settings: Settings) -> Service:
             *("--workers", "1"),
         ],
         log_file(settings, "mlflow"),
+        settings.home,
         {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
     )
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from dagster import AssetMaterialization, DagsterEventType, EventLogEntry
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -16,6 +15,13 @@ from rich.progress import (
 from rich.table import Table
 
 from analytics_platform.contracts.domain import Severity
+from analytics_platform.defs.run_events import (
+    Checked,
+    Materialized,
+    RunEvent,
+    StepEnded,
+    StepStarted,
+)
 from analytics_platform.defs.runs import Built
 
 
@@ -54,22 +60,21 @@ class RunDisplay:
     def __exit__(self, *_error: object) -> None:
         self._progress.stop()
 
-    def follow(self, entry: EventLogEntry) -> None:
+    def follow(self, event: RunEvent) -> None:
         """Take in one event of a run."""
-        event = entry.dagster_event
-        if event is None:
-            return
-        if event.event_type is DagsterEventType.STEP_START:
-            self._tell(f"{event.step_key} ...")
-        elif event.event_type is DagsterEventType.ASSET_MATERIALIZATION:
-            made = event.step_materialization_data.materialization
-            self._materialized(made, str(event.step_key))
-        elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
-            check = event.asset_check_evaluation_data
-            verdict = "passed" if check.passed else check.severity.value.lower()
-            self._line(check.asset_key.to_user_string()).checks[verdict] += 1
-        elif event.event_type is DagsterEventType.STEP_SUCCESS:
-            self._ended(str(event.step_key), event.step_success_data.duration_ms / 1000)
+        match event:
+            case StepStarted():
+                self._tell(f"{event.step} ...")
+            case StepEnded():
+                self._ended(event)
+            case Materialized():
+                line = self._line(event.asset)
+                line.step = event.step
+                line.seconds = event.seconds or line.seconds
+                if event.rows is not None:
+                    line.rows[event.partition or ""] = event.rows
+            case Checked():
+                self._line(event.asset).checks[event.outcome] += 1
 
     def summary(self, built: Built) -> Table:
         """Asset, partitions, rows, checks and seconds of all that was to be built."""
@@ -90,37 +95,21 @@ class RunDisplay:
             )
         return table
 
-    def _materialized(self, made: AssetMaterialization, step: str) -> None:
-        line = self._line(made.asset_key.to_user_string())
-        line.step = step
-        line.seconds = _number(made, "seconds") or line.seconds
-        rows = _number(made, "dagster/partition_row_count")
-        if rows is None:
-            rows = _number(made, "dagster/row_count")
-        if rows is not None:
-            line.rows[made.partition or ""] = int(rows)
-
-    def _ended(self, step: str, seconds: float) -> None:
+    def _ended(self, event: StepEnded) -> None:
         """A step of one asset took the time of that asset."""
-        lines = [line for line in self._lines.values() if line.step == step]
-        for line in lines:
-            if line.seconds is None and len(lines) == 1:
-                line.seconds = seconds
-        self._tell(f"{step} done in {seconds:.1f} s", advance=max(len(lines), 1))
+        lines = [line for line in self._lines.values() if line.step == event.step]
+        if len(lines) == 1 and lines[0].seconds is None:
+            lines[0].seconds = event.seconds
+        text = f"{event.step} done in {event.seconds:.1f} s"
+        self._tell(text, advance=max(len(lines), 1))
 
     def _line(self, asset: str) -> AssetLine:
         return self._lines.setdefault(asset, AssetLine())
 
-    def _tell(self, text: str, *, advance: bool = False) -> None:
+    def _tell(self, text: str, *, advance: int = 0) -> None:
         if not self._console.is_terminal:
             self._console.print(text)
-        self._progress.update(self._task, description=text, advance=1 if advance else 0)
-
-
-def _number(made: AssetMaterialization, name: str) -> float | None:
-    entry = made.metadata.get(name)
-    value = entry.value if entry is not None else None
-    return value if isinstance(value, int | float) else None
+        self._progress.update(self._task, description=text, advance=advance)
 
 
 def _parts(built: Built, name: str) -> str:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from analytics_platform.adapters.snapshots import SnapshotStore
     from analytics_platform.contracts.records import SnapshotManifest
 
+_VERSION_WIDTH = 32  # whole even in 80 columns: it is there to be copied
+
 app = typer.Typer(help="List published snapshots; roll back.", no_args_is_help=True)
 
 
@@ -68,17 +70,20 @@ def _print_json(manifests: "list[SnapshotManifest]", current: str | None) -> Non
 
 
 def _print_table(manifests: "list[SnapshotManifest]", current: str | None) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", "version", "data as of", "status", "tables", "rows", "MB")
+    table = Table("", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.add_column("version", no_wrap=True, min_width=_VERSION_WIDTH)
+    for heading in ("data as of", "status", "rows", "MB"):
+        table.add_column(heading, no_wrap=True)
     for one in manifests:
         table.add_row(
             "*" if one.version == current else "",
             one.version,
             f"{one.as_of:%Y-%m-%d %H:%M}",
             one.status,
-            str(len(one.tables)),
             f"{sum(part.rows for part in one.tables):,}",
             f"{sum(part.bytes for part in one.tables) / 1e6:.1f}",
         )

@@ -1,12 +1,11 @@
 """What a dbt manifest declares: models, their tests, and the order of the steps."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
 from analytics_platform.contracts.domain import Expectation, Severity
-from analytics_platform.errors import InvalidUsage
 
 Manifest = Mapping[str, Any]
 _BUILT = ("model", "seed", "snapshot")
@@ -116,21 +115,6 @@ def steps(models: Sequence[Model]) -> tuple[Step, ...]:
             models=tuple(one for one in models if number[one.unique_id] == step),
         )
         for step in sorted(set(number.values()))
-    )
-
-
-def find_model(models: Collection[Model], name: str) -> Model:
-    """The model of that name.
-
-    Raises:
-        InvalidUsage: the project has no such model.
-    """
-    for model in models:
-        if model.name == name:
-            return model
-    raise InvalidUsage(
-        f"The dbt project has no model {name!r}.",
-        hint=f"It has {', '.join(sorted(model.name for model in models))}.",
     )
 
 

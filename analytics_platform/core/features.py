@@ -99,6 +99,28 @@ def source_columns(view: FeatureView) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def column_sources(
+    view: FeatureView, spine: Spine
+) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Per column of the view's table, the (relation, column) pairs behind it."""
+    rows, history = relation_of(spine.source), relation_of(view.source)
+    entity = spine_entity(view)
+    same = {name: name for name in spine.key} | dict(
+        zip(view.entity, entity, strict=True)
+    )
+    same |= {CUTOFF: spine.cutoff, PARTITION_DATE: spine.partition_date}
+    looked_up = [(rows, name) for name in (*entity, spine.cutoff)]
+    by_feature = source_columns(view)
+    return {
+        name: ((rows, same[name]),)
+        if name in same
+        else tuple(
+            sorted({*looked_up, *((history, column) for column in by_feature[name])})
+        )
+        for name in output_columns(view, spine)
+    }
+
+
 def definition_version(view: FeatureView, spine: Spine) -> str:
     """A short hash of all that decides the view's values."""
     declared = view.model_dump_json(exclude={"description", "owner", "ttl"})

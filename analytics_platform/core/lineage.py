@@ -133,8 +133,9 @@ class Lineage:
         """Coverage of all assets, then of the columns of the assets under each prefix.
 
         An asset is covered when it is external and feeds one, or when every chain of
-        its inputs begins at an external asset. A column is covered when it is known
-        what it is computed from.
+        its inputs begins at an external asset or at one whose columns are known to
+        come from none (a calendar, a seed). A column is covered when it is known what
+        it is computed from.
         """
         return (
             self._asset_coverage(),
@@ -235,10 +236,8 @@ def _reached(start: _Node, edges: Iterable[tuple[_Node, _Node]]) -> tuple[_Node,
 
 
 def _rooted(assets: Mapping[str, Asset]) -> set[str]:
-    """The assets of which every chain of inputs begins at an external asset."""
-    rooted = {
-        name for name, one in assets.items() if one.is_external and not one.upstream
-    }
+    """The assets of which every chain of inputs begins where it may."""
+    rooted = {name for name, one in assets.items() if _is_beginning(one)}
     while True:
         more = {
             name
@@ -248,3 +247,12 @@ def _rooted(assets: Mapping[str, Asset]) -> set[str]:
         if not more:
             return rooted
         rooted |= more
+
+
+def _is_beginning(asset: Asset) -> bool:
+    """Whether an asset may have no inputs: it lies outside, or is made of nothing."""
+    if asset.upstream:
+        return False
+    known = {name for name, sources in asset.sources.items() if not sources}
+    made_of_nothing = bool(known) and known.issuperset(asset.columns)
+    return asset.is_external or made_of_nothing

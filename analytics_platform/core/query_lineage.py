@@ -47,8 +47,9 @@ def query_lineage(
 def _leaves(node: "Node") -> Iterator[str]:
     from sqlglot import exp
 
-    if not node.downstream and isinstance(node.expression, exp.Table):
-        table = node.expression
+    table = node.expression
+    # A function that makes rows has no schema, and comes from nowhere.
+    if not node.downstream and isinstance(table, exp.Table) and table.db:
         column = node.name.rpartition(".")[2].strip('"')
         yield f"{table.db}/{table.name}.{column}"
     for child in node.downstream:

@@ -1,6 +1,6 @@
 """The model chapter of a report: how good the released models are, and since when."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from analytics_platform.contracts.evaluation import Comparison, Evaluation
@@ -18,6 +18,7 @@ from analytics_platform.core.reports import (
 
 CHAPTER = "Models"
 _SHOWN_INPUTS = 12
+_SHOWN_SLICES = 16
 _BOUNDS = ("_low", "_high")
 _IN_TARGET_UNIT = frozenset({"mae", "rmse", "bias", "median_absolute_error"})
 _INITIALS = frozenset({"mae", "rmse", "auc"})
@@ -60,8 +61,8 @@ def _scores(model: ModelFacts) -> Section:
         text=f"{model.description} Version {manifest.version}, trained on "
         f"{manifest.rows:,} rows through {day_text(manifest.trained_through.date())}, "
         f"judged on {evaluation.rows:,} rows it has not seen, {holdout}. The gain is "
-        "the other's loss less the model's, with its 95 % interval: the model is better "
-        "beyond doubt where all of it is above zero.",
+        "the other's loss less the model's, with its 95 % interval: where all of it is "
+        "above zero, the model is better beyond doubt.",
         charts=(*_calibration(model), *_contributions(model)),
         table=table_of(
             _score_fields(model), [_comparison(c) for c in evaluation.comparisons]
@@ -154,9 +155,24 @@ def _slices(model: ModelFacts) -> Section:
         anchor=f"slices-{model.manifest.name}",
         title=f"{model.title}: slices",
         text="The same metrics on parts of the holdout that are large enough to judge.",
+        charts=tuple(_slice_charts(model)),
         table=table_of(fields, rows) if rows else None,
         notes=() if rows else ("No part of the holdout is large enough to judge.",),
     )
+
+
+def _slice_charts(model: ModelFacts) -> Iterator[Chart]:
+    """One chart of the primary metric per column, its largest slices first."""
+    name = model.evaluation.metric
+    shown = _metric(name, model)
+    parts = sorted(model.evaluation.slices, key=lambda part: -part.rows)
+    for column in dict.fromkeys(part.column for part in parts):
+        title = column.replace("_", " ")
+        rows = [(p.value, p.metrics.get(name)) for p in parts if p.column == column]
+        fields = (Field("value", title.capitalize(), lineage=_lineage(model)), shown)
+        data = table_of(fields, rows[:_SHOWN_SLICES])
+        chart = Chart("bar", f"{shown.heading} by {title}", data, "value", name)
+        yield replace(chart, description=describe(chart))
 
 
 def _history(model: ModelFacts) -> Section:
@@ -193,7 +209,7 @@ def _decision(entry: LedgerEntry) -> tuple[Scalar, ...]:
         entry.actor,
         str(version),
         _figures(entry.details),
-        "; ".join(told),
+        "; ".join(told) or "nothing spoke against it",
     )
 
 

@@ -43,7 +43,6 @@ COLUMNS_READ: dict[str, tuple[str, ...]] = {
     ),
     "ledger": ("at", "action", "actor", "details"),
 }
-_SHOWN_PARTITIONS = 3
 _CheckKey = tuple[str, str]  # asset, check
 
 
@@ -163,8 +162,11 @@ def _failures(verdicts: Sequence[Verdict], reasons: Mapping[_CheckKey, str]) -> 
     fields = (
         Field("asset", "Asset", lineage=recorded("verdicts", "asset")),
         Field("check", "Check", lineage=recorded("verdicts", "check")),
-        Field("severity", "Severity", lineage=recorded("verdicts", "severity")),
-        Field("verdict", "Verdict", lineage=recorded("verdicts", "known_defect")),
+        Field(
+            "verdict",
+            "Verdict",
+            lineage=recorded("verdicts", "known_defect", "severity"),
+        ),
         Field("partitions", "Partitions", lineage=recorded("verdicts", "partition")),
         Field(
             "failing",
@@ -191,12 +193,11 @@ def _failures(verdicts: Sequence[Verdict], reasons: Mapping[_CheckKey, str]) -> 
 
 
 def _failure(notice: Notice, details: Mapping[_CheckKey, str]) -> tuple[Scalar, ...]:
-    total = notice.total_rows
+    total, is_new = notice.total_rows, notice.news is News.NEW
     return (
         notice.asset,
         notice.check,
-        str(notice.severity),
-        str(notice.news),
+        f"{notice.news} {notice.severity}" if is_new else str(notice.news),
         _partitions_text(notice.partitions),
         notice.failing_rows,
         notice.failing_rows / total if total else None,
@@ -274,9 +275,6 @@ def _all_passed(verdicts: Sequence[Verdict]) -> bool:
 
 
 def _partitions_text(partitions: Sequence[str]) -> str:
-    keys = sorted(partitions)
-    if not keys:
+    if not partitions:
         return "all"
-    if len(keys) <= _SHOWN_PARTITIONS:
-        return ", ".join(keys)
-    return f"{len(keys)}, {keys[0]} to {keys[-1]}"
+    return partitions[0] if len(partitions) == 1 else f"{len(partitions)} of them"

@@ -1,4 +1,4 @@
-"""Rules of publishing: what keeps a snapshot back, and which versions may go."""
+"""Rules of publishing: how good a snapshot is, and which versions may go."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from analytics_platform.contracts.records import Release, Verdict
-from analytics_platform.errors import BlockedByCheck
 
 
 @dataclass(frozen=True)
@@ -19,23 +18,6 @@ class StoredVersion:
     name: str
     was_released: bool
     idle_since: datetime | None
-
-
-def refuse_red(upstream: Iterable[Verdict]) -> None:
-    """Accept the verdicts on all that a snapshot is made of, unless one blocks.
-
-    Raises:
-        BlockedByCheck: one is; the message names them.
-    """
-    red = [one for one in upstream if one.blocks]
-    if red:
-        names = sorted({f"{one.asset} {one.check}" for one in red})
-        parts = sorted({one.partition for one in red if one.partition})
-        where = f" (partitions {', '.join(parts)})" if parts else ""
-        raise BlockedByCheck(
-            f"Not published, because of red checks: {', '.join(names)}{where}.",
-            hint="The previous snapshot stays current. Repair the data, then re-run.",
-        )
 
 
 def status(verdicts: Iterable[Verdict]) -> Literal["green", "warning"]:

@@ -7,7 +7,7 @@ import dagster as dg
 from analytics_platform.observability import ROOT_LOGGER
 
 
-@dg.logger(description="Says nothing: every event is in the run's log.")
+@dg.logger(None, "Says nothing: every event is in the run's log.")
 def quiet_console(_context: dg.InitLoggerContext) -> logging.Logger:
     """A logger without output."""
     logger = logging.getLogger(f"{ROOT_LOGGER}.dagster_console")

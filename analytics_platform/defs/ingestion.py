@@ -95,7 +95,7 @@ def _raw_table(spec: TableSpec, domain: Domain) -> dg.AssetsDefinition:
             result = ingestion.load(
                 spec,
                 keys,
-                run_id=context.run_id,
+                run_id=context.run.run_id,
                 at=clock.now(),
                 now=WallClock().now(),
             )

@@ -1,8 +1,10 @@
 """What Dagster knows of lineage, as the neutral graph of core/lineage."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 from analytics_platform.core.lineage import Asset, Column, Lineage
 from analytics_platform.defs.graph import asset_graph
@@ -21,8 +23,17 @@ def known_lineage(
     goes before a declaration about the same column.
     """
     graph = asset_graph(definitions)
+    return lineage_of(graph, graph.get_all_asset_keys(), instance)
+
+
+def lineage_of(
+    graph: "BaseAssetGraph[Any]",
+    keys: Iterable[dg.AssetKey],
+    instance: dg.DagsterInstance | None = None,
+) -> Lineage:
+    """The same for some assets of a resolved graph, such as that of a running step."""
     assets = []
-    for key in sorted(graph.get_all_asset_keys()):
+    for key in sorted(keys):
         node = graph.get(key)
         told = [node.metadata, *_materialized(instance, key)]
         assets.append(

@@ -1,6 +1,7 @@
 """What holds for every asset: an owner, freshness, automation."""
 
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -50,7 +51,7 @@ def apply_policy(
 
 def automation_condition(
     spec: dg.AssetSpec,
-) -> "dg.AutomationCondition[dg.AssetKey] | None":
+) -> "dg.AutomationCondition[Any] | None":
     """When an asset builds itself: after a dependency did, unless one is running.
 
     Sources follow the clock and training its schedule instead. Dagster's own

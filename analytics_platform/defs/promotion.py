@@ -8,6 +8,7 @@ from analytics_platform.adapters.training_run import Occasion
 from analytics_platform.clock import WallClock
 from analytics_platform.contracts.domain import Domain, ModelSpec
 from analytics_platform.contracts.evaluation import Decision
+from analytics_platform.defs.gate import require_open
 from analytics_platform.defs.retries import retrying
 from analytics_platform.defs.training import GROUP, model_key
 
@@ -38,6 +39,7 @@ def _gate(domain: Domain, spec: ModelSpec) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         registry: dg.ResourceParam[ModelRegistry],
     ) -> dg.MaterializeResult[None]:
+        require_open(context, registry.store)
         with retrying(context):
             occasion = Occasion(context.run.run_id, WallClock().now())
             decision = run_gate(registry, spec, occasion)

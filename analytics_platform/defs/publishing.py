@@ -11,9 +11,7 @@ from analytics_platform.adapters.warehouse import Warehouse
 from analytics_platform.clock import Clock, WallClock
 from analytics_platform.contracts.domain import Domain, FeatureView
 from analytics_platform.contracts.records import SnapshotManifest
-from analytics_platform.core.gate import blockers
-from analytics_platform.core.snapshots import refuse_red
-from analytics_platform.defs.graph import neutral_graph
+from analytics_platform.defs.gate import require_open
 from analytics_platform.defs.retries import retrying
 
 SNAPSHOT = dg.AssetKey(["published", "snapshot"])
@@ -40,13 +38,11 @@ def build(domain: Domain) -> dg.Definitions:
         dbt: dg.ResourceParam[DbtProject],
         snapshots: dg.ResourceParam[SnapshotStore],
     ) -> dg.MaterializeResult[None]:
+        require_open(context, snapshots.store)
         with retrying(context):
-            graph = neutral_graph(context.repository_def.asset_graph)
-            verdicts = snapshots.store.verdicts.latest()
-            refuse_red(blockers(graph, verdicts, SNAPSHOT.to_user_string()))
             what = Publication(
                 domain=domain.name,
-                run_id=context.run_id,
+                run_id=context.run.run_id,
                 as_of=clock.now(),
                 parts=parts(domain),
                 semantic_manifest=dbt.semantic_manifest_path,

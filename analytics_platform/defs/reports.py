@@ -20,6 +20,7 @@ from analytics_platform.core.reports import (
     columns_behind,
     written,
 )
+from analytics_platform.defs.gate import require_open
 from analytics_platform.defs.promotion import release_key
 from analytics_platform.defs.publishing import SNAPSHOT
 from analytics_platform.defs.retries import retrying
@@ -57,9 +58,10 @@ def _report(domain: Domain, spec: ReportSpec) -> dg.AssetsDefinition:
         store: dg.ResourceParam[ControlStore],
         reports: dg.ResourceParam[ReportStore],
     ) -> dg.MaterializeResult[None]:
+        require_open(context, store)
         with retrying(context):
             sources = ReportSources(snapshots, registry, store)
-            made = make_report(domain, spec, sources, run_id=context.run_id)
+            made = make_report(domain, spec, sources, run_id=context.run.run_id)
             stored = _keep(made, reports, store, at=WallClock().now())
             return dg.MaterializeResult(metadata=_metadata(made, stored))
 

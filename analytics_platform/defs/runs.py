@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster import DagsterEventType, EventLogEntry
+from dagster import DagsterEventType
 
 from analytics_platform.adapters.control_store.facade import ControlStore
 from analytics_platform.contracts.domain import Severity
@@ -22,13 +22,14 @@ from analytics_platform.core.gate import Graph, Part, buildable, in_force
 from analytics_platform.core.run_plan import Parts, PlannedRun, next_runs, without
 from analytics_platform.defs.dead_runs import owner_tags
 from analytics_platform.defs.graph import asset_graph, asset_key, neutral_graph
+from analytics_platform.defs.run_events import RunEvent, run_event
 
 _POLL_SECONDS = 0.3
 _FIRST_TAG = "dagster/asset_partition_range_start"
 _LAST_TAG = "dagster/asset_partition_range_end"
 _PARTITION_TAG = "dagster/partition"
 
-OnEvent = Callable[[EventLogEntry], None]
+OnEvent = Callable[[RunEvent], None]
 
 
 @dataclass(frozen=True)
@@ -262,4 +263,6 @@ def _follow(
         page = instance.get_records_for_run(run_id, cursor)
         cursor = page.cursor
         for record in page.records:
-            on_event(record.event_log_entry)
+            event = run_event(record.event_log_entry)
+            if event is not None:
+                on_event(event)

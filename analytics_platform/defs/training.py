@@ -19,8 +19,10 @@ from analytics_platform.adapters.warehouse import Warehouse
 from analytics_platform.clock import Clock, WallClock
 from analytics_platform.contracts.domain import Domain, ModelSpec
 from analytics_platform.core.features import feature_relation, relation_of
+from analytics_platform.defs.gate import require_open
 from analytics_platform.defs.model_checks import check_results, check_specs, verdicts
 from analytics_platform.defs.retries import retrying
+from analytics_platform.defs.spine_lineage import spine_ancestors
 
 GROUP = "training"
 TRAINING_SET = dg.AssetKey(["models", "training_set"])
@@ -61,6 +63,7 @@ def _training_set(domain: Domain) -> dg.AssetsDefinition:
         warehouse: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
     ) -> dg.MaterializeResult[None]:
+        require_open(context, registry.store)
         with retrying(context):
             now = clock.now()
             data = assemble(domain, warehouse, now)
@@ -96,9 +99,11 @@ def _model(domain: Domain, spec: ModelSpec) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         registry: dg.ResourceParam[ModelRegistry],
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # dagster knows it bare only
+        require_open(context, registry.store)
         with retrying(context):
             data = TrainingSets(registry.artifacts, registry.store).current()
-            occasion = Occasion(context.run.run_id, WallClock().now())
+            ancestors = spine_ancestors(context, domain.spine)
+            occasion = Occasion(context.run.run_id, WallClock().now(), ancestors)
             candidate = train_candidate(registry, domain, spec, data, occasion)
             found = verdicts(candidate, occasion)
             registry.store.verdicts.record(found)

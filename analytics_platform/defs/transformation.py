@@ -20,6 +20,7 @@ from analytics_platform.core.partitions import bounds
 from analytics_platform.core.quality import verdicts
 from analytics_platform.defs.check_evaluations import log_checks
 from analytics_platform.defs.dbt_specs import asset_spec, column_schema, test_specs
+from analytics_platform.defs.gate import require_open
 from analytics_platform.defs.partition_results import (
     AssetResult,
     Event,
@@ -77,12 +78,14 @@ def _step_assets(
         store: dg.ResourceParam[ControlStore],
         dbt: dg.ResourceParam[DbtProject],
     ) -> Iterator[Event]:
+        require_open(context, store)
         with retrying(context), warehouse.exclusive():
             wanted = _selection(context, domain, step)
             now = clock.now()
             result = dbt.build(wanted.names, wanted.whole, now=now)
             audits = audit(warehouse, result, step.models, wanted.ranges)
-            found = [_found(one, result, context.run_id, now) for one in audits]
+            run_id = context.run.run_id
+            found = [_found(one, result, run_id, now) for one in audits]
             store.verdicts.record([one for each in found for one in each.verdicts])
         yield from _only_judged(context, found)
         _log_errors(context, result)

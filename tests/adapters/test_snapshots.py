@@ -173,9 +173,7 @@ def test_quality_is_published_with_the_data(
     profile = TableProfile(
         asset="raw/trips",
         rows=5,
-        columns=(
-            ColumnProfile(name="line", type="string", null_share=0.2, distinct=4),
-        ),
+        columns=(column,),
         run_id="run-1",
         profiled_at=at(0),
     )

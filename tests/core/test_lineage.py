@@ -58,6 +58,12 @@ def test_an_external_source_that_feeds_nothing_is_not_covered() -> None:
     assert lone.coverage(())[0].unknown == ("source/x",)
 
 
+def test_a_calendar_needs_no_source_when_its_columns_are_known_to_have_none() -> None:
+    calendar = Asset("marts/days", columns=("day",), sources={"day": ()})
+    week = Asset("marts/weeks", upstream=("marts/days",))
+    assert Lineage((calendar, week)).coverage(())[0].share == 1.0
+
+
 def test_assets_without_any_column_lineage_are_listed() -> None:
     assert GRAPH.unparsed() == ("marts/dark",)
 

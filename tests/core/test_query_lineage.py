@@ -30,6 +30,11 @@ def test_a_count_of_rows_stands_on_no_column() -> None:
     assert query_lineage("select count(*) as n from marts.orders", TABLES) == {"n": ()}
 
 
+def test_generated_rows_come_from_nowhere() -> None:
+    sql = "select n from generate_series(1, 3) as s(n)"
+    assert query_lineage(sql, TABLES) == {"n": ()}
+
+
 def test_stars_and_nested_queries_are_seen_through() -> None:
     sql = "select * from (with o as (select * from marts.orders) select day from o)"
     assert query_lineage(sql, TABLES) == {"day": ("marts/orders.day",)}

@@ -1,4 +1,4 @@
-"""What keeps a snapshot back, and which versions may be deleted."""
+"""How good a snapshot is, and which versions may be deleted."""
 
 from datetime import datetime, timedelta
 
@@ -12,10 +12,8 @@ from analytics_platform.core.snapshots import (
     StoredVersion,
     describe_stored,
     expired,
-    refuse_red,
     status,
 )
-from analytics_platform.errors import BlockedByCheck
 from tests.support.instants import at
 
 GRACE = timedelta(seconds=10)
@@ -59,26 +57,6 @@ def stored(
 ) -> StoredVersion:
     since = None if idle is None else at(idle)
     return StoredVersion(name, was_released=was_released, idle_since=since)
-
-
-def test_a_blocking_red_check_is_refused_and_named() -> None:
-    red = [verdict(partition="2013-03-01"), verdict(partition="2013-01-01")]
-    with pytest.raises(
-        BlockedByCheck, match=r"raw/a rows \(partitions 2013-01-01, 2013-03-01"
-    ):
-        refuse_red(red)
-
-
-@pytest.mark.parametrize(
-    "harmless",
-    [
-        verdict(passed=True),
-        verdict(severity=Severity.WARN),
-        verdict(blocking=False),
-    ],
-)
-def test_anything_else_is_published(harmless: Verdict) -> None:
-    refuse_red([harmless])
 
 
 def test_the_status_is_green_when_failures_are_documented() -> None:

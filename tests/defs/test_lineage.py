@@ -72,9 +72,9 @@ def test_declared_columns_are_known_before_anything_runs() -> None:
 
 
 def test_materializations_add_what_they_tell() -> None:
-    instance = dg.DagsterInstance.ephemeral()
-    dg.materialize([mart], instance=instance)
-    known = known_lineage(DEFINITIONS, instance)
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.materialize([mart], instance=instance)
+        known = known_lineage(DEFINITIONS, instance)
     assert known.by_name["marts/m"].sources == {
         "x": (Column("raw/t", "a"), Column("raw/t", "b")),
         "n": (),

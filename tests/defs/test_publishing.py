@@ -78,11 +78,12 @@ def definitions(home: Path, snapshots: SnapshotStore, domain: Domain) -> dg.Defi
 def materialize(home: Path, snapshots: SnapshotStore) -> dg.ExecuteInProcessResult:
     """Materialize the snapshot alone, as `--select published/snapshot` does."""
     job = definitions(home, snapshots, TRIPS).resolve_implicit_global_asset_job_def()
-    return job.execute_in_process(
-        asset_selection=[publishing.SNAPSHOT],
-        instance=dg.DagsterInstance.ephemeral(),
-        raise_on_error=False,
-    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        return job.execute_in_process(
+            asset_selection=[publishing.SNAPSHOT],
+            instance=instance,
+            raise_on_error=False,
+        )
 
 
 def red(asset: str, *, blocking: bool = True) -> Verdict:
@@ -144,9 +145,8 @@ def test_a_red_blocking_check_upstream_keeps_the_last_version(
     assert snapshots.current() == before
     (failure,) = result.get_step_failure_events()
     assert failure.step_failure_data.user_failure_data is not None
-    assert f"{asset} not_null" in str(
-        failure.step_failure_data.user_failure_data.description
-    )
+    told = failure.step_failure_data.user_failure_data.description
+    assert f"{asset} 2013-03-01 (not_null)" in str(told)
 
 
 @pytest.mark.parametrize("verdict", [red("raw/else"), red("raw/trips", blocking=False)])

@@ -1,5 +1,6 @@
 """The report's asset renders, keeps and describes what it made."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +50,9 @@ class Platform:
 
 
 @pytest.fixture
-def platform(registry: ModelRegistry) -> Platform:
-    return Platform(SHOP, registry, dg.DagsterInstance.ephemeral())
+def platform(registry: ModelRegistry) -> Iterator[Platform]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Platform(SHOP, registry, instance)
 
 
 def metadata(platform: Platform) -> dict[str, object]:

@@ -9,7 +9,8 @@ import pytest
 from analytics_platform.adapters.duckdb_warehouse import DuckDBWarehouse
 from analytics_platform.adapters.model_registry import ModelRegistry
 from analytics_platform.clock import FixedClock
-from analytics_platform.contracts.domain import Domain
+from analytics_platform.contracts.domain import Domain, Severity
+from analytics_platform.contracts.records import Verdict
 from analytics_platform.defs import promotion, training
 from tests.support.model_domain import (
     DELAY,
@@ -29,12 +30,18 @@ NOW = datetime(2020, 3, 30, 12, tzinfo=UTC)  # of 90 days, the last is yet to co
 CHECKS = {"beats_mean", "beats_history", "no_leak", "plausible_inputs", "onnx_matches"}
 
 
-def definitions(domain: Domain) -> dg.Definitions:
-    nothing = dict.fromkeys(("clock", "warehouse", "registry"))
+def definitions(
+    domain: Domain, registry: ModelRegistry | None = None, *, with_source: bool = False
+) -> dg.Definitions:
+    resources = {
+        "clock": FixedClock(NOW),
+        "warehouse": DuckDBWarehouse(registry.settings) if registry else None,
+        "registry": registry,
+    }
     return dg.Definitions.merge(
         training.build(domain),
         promotion.build(domain),
-        dg.Definitions(resources=nothing),
+        dg.Definitions(assets=[fct_orders] if with_source else [], resources=resources),
     )
 
 
@@ -42,21 +49,30 @@ def materialize(
     registry: ModelRegistry,
     domain: Domain = DOMAIN,
     *,
-    selection: str = "*",
-    instance: dg.DagsterInstance | None = None,
+    selection: tuple[str, ...] = (),
+    with_source: bool = False,
 ) -> dg.ExecuteInProcessResult:
-    assets = list(definitions(domain).assets or ())
-    return dg.materialize(
-        [one for one in assets if isinstance(one, dg.AssetsDefinition)],
-        resources={
-            "clock": FixedClock(NOW),
-            "warehouse": DuckDBWarehouse(registry.settings),
-            "registry": registry,
-        },
-        selection=selection,
-        instance=instance,
-        raise_on_error=False,
-    )
+    defined = definitions(domain, registry, with_source=with_source)
+    job = defined.resolve_implicit_global_asset_job_def()
+    chosen = [dg.AssetKey.from_user_string(one) for one in selection]
+    return job.execute_in_process(asset_selection=chosen or None, raise_on_error=False)
+
+
+@dg.asset(
+    key=["marts", "fct_orders"],
+    metadata={
+        "dagster/column_lineage": dg.TableColumnLineage(
+            {
+                "weight": [
+                    dg.TableColumnDep(dg.AssetKey(["raw", "parcels"]), "gross"),
+                    dg.TableColumnDep(dg.AssetKey(["raw", "parcels"]), "shipped_late"),
+                ]
+            }
+        )
+    },
+)
+def fct_orders() -> None:
+    """A source whose weight is computed from the outcome."""
 
 
 def metadata(result: dg.ExecuteInProcessResult, step: str) -> dict[str, object]:
@@ -119,10 +135,28 @@ def test_a_leaking_domain_is_trained_but_never_released(
     }
     assert registry.challenger("delay")
     assert registry.champion("delay") is None
-    alone = materialize(registry, leaking, selection="releases/delay")
+    alone = materialize(registry, leaking, selection=("releases/delay",))
     assert alone.success
     assert registry.champion("delay") is None
     assert registry.history("delay")[-1].action == "refused"
+
+
+def test_a_column_computed_from_a_leak_is_found_through_lineage(
+    registry: ModelRegistry,
+) -> None:
+    fill_warehouse(DuckDBWarehouse(registry.settings))
+    materialize(registry)  # without lineage nobody could know
+    assert registry.champion("delay")
+    # A job of the model alone knows no more than the model's own dependencies.
+    alone = ("models/delay", "releases/delay")
+    result = materialize(registry, selection=alone, with_source=True)
+    assert not result.success
+    (red,) = [
+        one
+        for one in registry.store.verdicts.latest({"models/delay"})
+        if one.check == "no_leak"
+    ]
+    assert red.detail == "weight (from shipped_late)"
 
 
 def test_a_model_that_learns_nothing_is_refused_and_the_ledger_says_so(
@@ -145,6 +179,27 @@ def test_no_history_is_a_clear_failure(registry: ModelRegistry) -> None:
     messages = " ".join(str(event.step_failure_data.error) for event in failures)
     assert "No rows are left for train" in messages
     assert registry.names() == []
+
+
+def test_nothing_is_trained_on_red_data(registry: ModelRegistry) -> None:
+    fill_warehouse(DuckDBWarehouse(registry.settings))
+    red = Verdict(
+        asset="marts/fct_orders",
+        partition=None,
+        check="complete",
+        passed=False,
+        severity=Severity.ERROR,
+        blocking=True,
+        failing_rows=1,
+        total_rows=1,
+        run_id="r0",
+        evaluated_at=NOW,
+    )
+    registry.store.verdicts.record([red])
+    result = materialize(registry)
+    assert not result.success
+    assert registry.names() == []
+    assert registry.store.releases.current("training") is None
 
 
 def test_assets_are_declared_with_owner_kinds_and_dependencies() -> None:

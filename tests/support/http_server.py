@@ -51,7 +51,7 @@ def serving(script: Script) -> Iterator[str]:
             if body is None:
                 body = json.dumps(answer.body).encode()
             try:
-                self.send_response(answer.status)
+                self.send_response_only(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))

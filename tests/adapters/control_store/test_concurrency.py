@@ -1,7 +1,7 @@
 """Several processes and threads on one control store."""
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
@@ -17,35 +17,30 @@ from tests.support.racing_stores import (
 WORKERS = 4
 
 
-def in_processes() -> Executor:
-    return ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn"))
-
-
-def in_threads() -> Executor:
-    return ThreadPoolExecutor(WORKERS)
-
-
-@pytest.fixture(params=[in_processes, in_threads])
-def pool(request: pytest.FixtureRequest) -> Callable[[], Executor]:
-    made: Callable[[], Executor] = request.param
-    return made
+@pytest.fixture(scope="module", params=["processes", "threads"])
+def pool(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    """Workers that run at the same time; they are started once for all tests."""
+    if request.param == "threads":
+        executor: Executor = ThreadPoolExecutor(WORKERS)
+    else:
+        spawn = multiprocessing.get_context("spawn")
+        executor = ProcessPoolExecutor(WORKERS, spawn)
+    with executor:
+        yield executor
 
 
 def run(
-    pool: Callable[[], Executor],
+    pool: Executor,
     work: Callable[[str, str, int], list[int]],
     url: str,
     count: int,
 ) -> list[list[int]]:
-    with pool() as executor:
-        futures = [
-            executor.submit(work, url, f"w{worker}", count) for worker in range(WORKERS)
-        ]
-        return [future.result(timeout=120) for future in futures]
+    futures = [pool.submit(work, url, f"w{n}", count) for n in range(WORKERS)]
+    return [future.result(timeout=120) for future in futures]
 
 
 def test_exactly_one_mover_wins_each_generation(
-    pool: Callable[[], Executor], store: ControlStore, url: str
+    pool: Executor, store: ControlStore, url: str
 ) -> None:
     won = run(pool, race_to_generation, url, 30)
     generations = sorted(generation for one in won for generation in one)
@@ -59,7 +54,7 @@ def test_exactly_one_mover_wins_each_generation(
 
 
 def test_appended_rows_make_one_chain_without_gaps(
-    pool: Callable[[], Executor], store: ControlStore, url: str
+    pool: Executor, store: ControlStore, url: str
 ) -> None:
     made = run(pool, append_many, url, 15)
     everything = sorted(sequence for one in made for sequence in one)
@@ -68,7 +63,7 @@ def test_appended_rows_make_one_chain_without_gaps(
 
 
 def test_of_verdicts_recorded_at_once_one_per_key_is_newest(
-    pool: Callable[[], Executor], store: ControlStore, url: str
+    pool: Executor, store: ControlStore, url: str
 ) -> None:
     run(pool, record_many, url, 5)
     assert len(store.verdicts.latest()) == 12
@@ -76,7 +71,7 @@ def test_of_verdicts_recorded_at_once_one_per_key_is_newest(
 
 
 def test_an_event_added_by_everybody_is_new_to_exactly_one(
-    pool: Callable[[], Executor], store: ControlStore, url: str
+    pool: Executor, store: ControlStore, url: str
 ) -> None:
     new = run(pool, add_events, url, 20)
     assert sorted(number for one in new for number in one) == list(range(20))

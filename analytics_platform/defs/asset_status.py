@@ -6,20 +6,16 @@ from typing import Literal
 
 import dagster as dg
 from pydantic import BaseModel, ConfigDict
-from rich.table import Table
 
 from analytics_platform.contracts.records import Verdict
 from analytics_platform.core import partitions
 from analytics_platform.core.calendar import local_day
-from analytics_platform.definitions import build_definitions
 from analytics_platform.defs.dead_runs import mend_dead_runs
 from analytics_platform.defs.graph import asset_graph
-from analytics_platform.resources import open_resources
-from analytics_platform.settings import Settings
+from analytics_platform.resources import Resources
 
 CheckStatus = Literal["green", "warning", "red", "none"]
 Freshness = Literal["fresh", "stale", "never", "none"]
-_COLOURS = {"green": "green", "warning": "yellow", "red": "red", "stale": "red"}
 
 
 class AssetStatus(BaseModel):
@@ -37,10 +33,10 @@ class AssetStatus(BaseModel):
     freshness: Freshness
 
 
-def asset_statuses(settings: Settings) -> list[AssetStatus]:
+def asset_statuses(
+    definitions: dg.Definitions, resources: Resources
+) -> list[AssetStatus]:
     """The status of every asset that the platform builds, by name."""
-    resources = open_resources(settings)
-    definitions = build_definitions(resources)
     domain = resources.domain
     today = local_day(resources.clock.now(), domain.timezone).isoformat()
     begun = [key for key in partitions.keys(domain.partitions) if key <= today]
@@ -57,26 +53,6 @@ def asset_statuses(settings: Settings) -> list[AssetStatus]:
             )
             for key in sorted(graph.materializable_asset_keys)
         ]
-
-
-def status_table(statuses: Sequence[AssetStatus]) -> Table:
-    """The statuses as a person reads them."""
-    table = Table()
-    for column in ("asset", "built (UTC)", "partitions", "checks", "freshness"):
-        table.add_column(column)
-    for one in statuses:
-        parts = "" if one.partitions is None else f"{one.partitions}"
-        if one.partitions_begun is not None:
-            parts += f" of {one.partitions_begun}"
-        failed = f" ({len(one.failed_checks)})" if one.failed_checks else ""
-        table.add_row(
-            one.asset,
-            f"{one.materialized_at:%Y-%m-%d %H:%M:%S}" if one.materialized_at else "",
-            parts,
-            _coloured(one.checks, failed),
-            _coloured(one.freshness),
-        )
-    return table
 
 
 def _status(
@@ -117,8 +93,3 @@ def _freshness(node: "dg.AssetNode", built: datetime | None) -> Freshness:
         return "none"
     age = datetime.now(UTC) - built
     return "stale" if age > policy.fail_window.to_timedelta() else "fresh"
-
-
-def _coloured(word: str, more: str = "") -> str:
-    colour = _COLOURS.get(word)
-    return f"[{colour}]{word}{more}[/]" if colour else f"{word}{more}"

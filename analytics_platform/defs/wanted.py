@@ -1,0 +1,69 @@
+"""Which parts of which assets a command asks for."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from analytics_platform.core.gate import Graph, Part
+from analytics_platform.defs.graph import asset_graph, asset_key
+from analytics_platform.errors import InvalidUsage
+
+Wanted = dict[str, frozenset[Part]]
+
+
+def selected(definitions: dg.Definitions, text: str) -> set[str]:
+    """The materializable assets that a selection in Dagster's syntax names.
+
+    Raises:
+        InvalidUsage: the text cannot be read or names no asset.
+    """
+    graph = asset_graph(definitions)
+    try:
+        selection = dg.AssetSelection.from_string(text)
+        keys = selection.resolve(graph) & graph.materializable_asset_keys
+    except dg.DagsterError as error:
+        raise InvalidUsage(
+            f"The selection {text!r} cannot be read: {error}",
+            hint="Write it as in Dagster's pages, such as 'key:\"raw/*\"+'.",
+        ) from error
+    if not keys:
+        raise InvalidUsage(
+            f"The selection {text!r} names no asset.",
+            hint="`analytics status` lists them.",
+        )
+    return {key.to_user_string() for key in keys}
+
+
+def missing(
+    instance: dg.DagsterInstance,
+    graph: Graph,
+    wanted: Mapping[str, frozenset[Part]],
+) -> Wanted:
+    """What of `wanted` was never materialized, and everything that reads it."""
+    left: Wanted = {}
+    for asset in graph.in_order():
+        parts = wanted.get(asset, frozenset())
+        done = _done(instance, graph, asset) - _stale(graph, asset, left)
+        if parts - done:
+            left[asset] = parts - done
+    return left
+
+
+def _done(instance: dg.DagsterInstance, graph: Graph, asset: str) -> frozenset[Part]:
+    if asset in graph.partitioned:
+        return frozenset(instance.get_materialized_partitions(asset_key(asset)))
+    event = instance.get_latest_materialization_event(asset_key(asset))
+    return frozenset() if event is None else frozenset({None})
+
+
+def _stale(
+    graph: Graph, asset: str, left: Mapping[str, frozenset[Part]]
+) -> frozenset[Part]:
+    """The parts of `asset` that read something still to be built."""
+    nothing: frozenset[Part] = frozenset()
+    return frozenset(
+        part
+        for part in graph.parts(asset)
+        for edge in graph.edges.get(asset, ())
+        if left.get(edge.upstream, nothing) & frozenset(graph.read_parts(part, edge))
+    )

@@ -1,0 +1,20 @@
+"""Loads orders in a process of its own, so that a test can kill it."""
+
+import sys
+from pathlib import Path
+
+from tests.support.ingestion import open_shop, orders
+
+
+def main() -> None:
+    """`python -m tests.support.load_orders HOME KEY...`: load these months."""
+    home = Path(sys.argv[1])
+    sys.path.insert(0, str(home.parent / "distribution"))
+    shop = open_shop(home, orders())
+    print("ready", flush=True)
+    shop.load(sys.argv[2:])
+    print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main()
