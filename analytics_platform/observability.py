@@ -3,6 +3,7 @@
 import logging
 import secrets
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -44,7 +45,13 @@ def configure_logging(
     root = logging.getLogger(ROOT_LOGGER)
     root.handlers = [handler]
     root.setLevel(level)
+    accept_previews()
     configure_structlog()
+
+
+def accept_previews() -> None:
+    """Say nothing of Dagster's beta and preview functions: versions are pinned."""
+    warnings.filterwarnings("ignore", message=".*is currently in (beta|preview)")
 
 
 def configure_structlog() -> None:

@@ -101,7 +101,7 @@ def _room_for_labels(chart: Chart) -> list[float]:
     seen = [0.0, *_numbers(chart, chart.y)]
     low, high = min(seen), max(seen)
     names, figures = (
-        max((len(written(v, chart.data.field(name))) for v in chart.data.values(name)))
+        max(len(written(v, chart.data.field(name))) for v in chart.data.values(name))
         for name in (chart.x, chart.y)
     )
     label = figures * _CHARACTER + 12

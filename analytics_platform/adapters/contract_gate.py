@@ -131,13 +131,15 @@ def gate(
     numbered = arrived.append_column(ROW, pa.array(range(len(arrived)), pa.int64()))
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        # It moves what two rules share out of their try(), where errors are fatal.
-        connection.execute("set disabled_optimizers = 'common_subexpressions'")
         connection.register("arrived", numbered)
         sql = ContractSql(spec, kinds, scope)
-        connection.execute(f"create temp table checked as {sql.checked_query()}")
-        connection.execute(f"create temp table duplicates as {sql.duplicates_query()}")
-        connection.execute(f"create temp table reasons as {sql.reasons_query()}")
+        _keep(connection, "typed", sql.typed_query())
+        # It moves what two rules share out of their try(), where errors are fatal.
+        connection.execute("set disabled_optimizers = 'common_subexpressions'")
+        _keep(connection, "checked", sql.checked_query())
+        connection.execute("drop table typed")
+        _keep(connection, "duplicates", sql.duplicates_query())
+        _keep(connection, "reasons", sql.reasons_query())
         yield Gated(
             spec=spec,
             origin=origin,
@@ -146,6 +148,10 @@ def gate(
             rows=_counted(connection, "checked"),
             failing=_counted(connection, "reasons"),
         )
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
+    connection.execute(f"create temp table {name} as {query}")
 
 
 def _scalar(value: object) -> Scalar:

@@ -17,7 +17,8 @@ from analytics_platform.core.reports import (
     written,
 )
 
-_SHOWN_ROWS = 32  # a longer table is folded away, as nobody reads it in passing
+# A longer table is folded away, the sooner if there is a picture of it.
+_ROWS_BESIDE_CHARTS, _ROWS_ALONE = 24, 40
 _MARKS = {"new error": "bad", "new warn": "warn"}
 _JOINT = re.compile(r"(?<=\w)([_/]+)(?=\w)")
 
@@ -38,7 +39,7 @@ def render_html(report: Report) -> str:
         report=report,
         chapters=_chapters(report),
         pictures=_pictures(report),
-        shown_rows=_SHOWN_ROWS,
+        shown_rows=_shown_rows,
         marks=_MARKS,
         written=written,
         breakable=_breakable,
@@ -47,6 +48,10 @@ def render_html(report: Report) -> str:
         instant_text=instant_text,
         anchor_of=anchor_of,
     )
+
+
+def _shown_rows(section: Section) -> int:
+    return _ROWS_BESIDE_CHARTS if section.charts else _ROWS_ALONE
 
 
 def _breakable(text: str) -> Markup:

@@ -5,10 +5,10 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from analytics_platform.cli.environment import prepare
+from analytics_platform.cli.terminal import open_console
 from analytics_platform.settings import known_names
 
 _COLOURS = {"ok": "green", "warning": "yellow", "missing": "red"}
@@ -32,7 +32,7 @@ def doctor(
         told = {"settings": redacted(settings), "findings": values, "mended": mended}
         print(json.dumps(told, indent=2))
     else:
-        console = Console()
+        console = open_console()
         table = Table(title="Findings")
         for column in ("part", "state", "finding", "what to do"):
             table.add_column(column)

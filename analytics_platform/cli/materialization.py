@@ -4,10 +4,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rich.console import Console
-
 from analytics_platform.cli.review_display import print_review
 from analytics_platform.cli.run_display import RunDisplay
+from analytics_platform.cli.terminal import open_console
 from analytics_platform.core import partitions
 from analytics_platform.core.calendar import local_day
 from analytics_platform.core.gate import Graph, Part
@@ -39,7 +38,7 @@ def carry_out(settings: Settings, request: Request) -> None:
         BlockedByCheck: a blocking check is red (exit code 3).
         PlatformError: a step failed (exit code 1).
     """
-    console = Console()
+    console = open_console()
     started = time.monotonic()
     resources = open_resources(settings)
     definitions = build_definitions(resources)

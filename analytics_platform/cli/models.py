@@ -127,8 +127,9 @@ def _plain(row: "_Row") -> dict[str, object]:
 
 
 def _print_versions(rows: "list[_Row]") -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from analytics_platform.cli.terminal import open_console
 
     table = Table("model", "version", "role", "trained through", "rows", "metrics")
     for row in rows:
@@ -142,7 +143,7 @@ def _print_versions(rows: "list[_Row]") -> None:
             f"{one.rows:,}",
             ", ".join(metrics),
         )
-    Console().print(table)
+    open_console().print(table)
 
 
 def _print_history(entries: "list[LedgerEntry]") -> None:

@@ -71,8 +71,9 @@ def _print_json(manifests: "list[SnapshotManifest]", current: str | None) -> Non
 
 def _print_table(manifests: "list[SnapshotManifest]", current: str | None) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
+
+    from analytics_platform.cli.terminal import open_console
 
     table = Table("", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("version", no_wrap=True, min_width=_VERSION_WIDTH)
@@ -87,4 +88,4 @@ def _print_table(manifests: "list[SnapshotManifest]", current: str | None) -> No
             f"{sum(part.rows for part in one.tables):,}",
             f"{sum(part.bytes for part in one.tables) / 1e6:.1f}",
         )
-    Console().print(table)
+    open_console().print(table)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from analytics_platform.cli.environment import migrated_control_store, prepare
+from analytics_platform.cli.terminal import open_console
 
 if TYPE_CHECKING:
     from analytics_platform.defs.asset_status import AssetStatus
@@ -31,7 +31,7 @@ def status(
     if as_json:
         print(json.dumps([one.model_dump(mode="json") for one in statuses], indent=2))
         return
-    Console().print(_table(statuses))
+    open_console().print(_table(statuses))
 
 
 def _table(statuses: "Sequence[AssetStatus]") -> Table:

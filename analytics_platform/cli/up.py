@@ -15,6 +15,7 @@ from analytics_platform.adapters.processes import end
 from analytics_platform.cli.environment import prepare
 from analytics_platform.cli.platform_services import require_free_ports
 from analytics_platform.cli.running_platform import RunningPlatform
+from analytics_platform.cli.terminal import open_console
 from analytics_platform.settings import Settings
 
 _DOWN_SECONDS = 30.0
@@ -23,7 +24,7 @@ _DOWN_SECONDS = 30.0
 def up() -> None:
     """Load history, train, start the replay, and keep everything running."""
     settings = prepare()
-    console = Console()
+    console = open_console()
     state = read_state(settings.home)
     if state and state.is_running:
         console.print("The platform is already running:")

@@ -40,25 +40,31 @@ class Scope:
 class ContractSql:
     """One table's contract for one set of arrived column types, as DuckDB SQL.
 
-    The queries read `arrived` (what came, numbered by `__row`), `checked` (the answer
-    of `checked_query`) and `duplicates` (the answer of `duplicates_query`).
+    The queries read `arrived` (what came, numbered by `__row`) and the answers of those
+    before: `typed`, `checked` and `duplicates`.
     """
 
     spec: TableSpec
     arrived: Mapping[str, ArrivedType]
     scope: Scope
 
-    def checked_query(self) -> str:
-        """Rows in scope in contract types, with `partition_date` and `__bad`."""
+    def typed_query(self) -> str:
+        """All rows in contract types, null where a value does not fit."""
         values = []
         for column in self.spec.columns:
-            name, kind = column.name, self.arrived[column.name]
-            cast = value(_source(name), kind, column.type)
-            values.append(f"{cast} as {quoted(name)}")
+            name, kind = _source(column.name), self.arrived[column.name]
+            cast = value(name, kind, column.type)
+            wrong = misfit(name, kind, column.type)
+            if wrong:  # a rounded number must not pass for the key of another row
+                cast = f"case when not ({wrong}) then {cast} end"
+            values.append(f"{cast} as {quoted(column.name)}")
+        misfits = _any(self._misfits())
+        return f"select {ROW}, {', '.join(values)}, {misfits} as __misfit from arrived"
+
+    def checked_query(self) -> str:
+        """Rows in scope in contract types, with `partition_date` and `__bad`."""
         return (
-            f"with typed as (select {ROW}, {', '.join(values)}, "
-            f"{_any(self._misfits())} as __misfit from arrived), "
-            f"placed as (select *, {self._partition()} as {PARTITION}, "
+            f"with placed as (select *, {self._partition()} as {PARTITION}, "
             f"{self._known_at()} as __known from typed) "
             f"select * exclude (__misfit, __known), "
             f"__misfit or {_any(self._rules())} as __bad "

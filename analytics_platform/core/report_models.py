@@ -21,7 +21,7 @@ _SHOWN_INPUTS = 12
 _SHOWN_SLICES = 16
 _BOUNDS = ("_low", "_high")
 _IN_TARGET_UNIT = frozenset({"mae", "rmse", "bias", "median_absolute_error"})
-_INITIALS = frozenset({"mae", "rmse", "auc"})
+_INITIALS = frozenset({"mae", "rmse", "auc", "ece"})
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _score_fields(model: ModelFacts) -> tuple[Field, ...]:
         Field("other", "Compared with", lineage=lineage),
         Field("metric", "Metric", lineage=lineage),
         *(
-            Field(name, title, Style.NUMBER, unit, 3, lineage=lineage)
+            Field(name, title, Style.NUMBER, unit, 2 if unit else 3, lineage=lineage)
             for name, title in (
                 ("loss", "Model"),
                 ("other_loss", "The other"),
@@ -216,7 +216,8 @@ def _decision(entry: LedgerEntry) -> tuple[Scalar, ...]:
 def _metric(name: str, model: ModelFacts) -> Field:
     unit = model.evaluation.unit if name in _IN_TARGET_UNIT else None
     title = _metric_title(name)
-    return Field(name, title, Style.NUMBER, unit, 3, lineage=_lineage(model))
+    decimals = 2 if unit else 3
+    return Field(name, title, Style.NUMBER, unit, decimals, lineage=_lineage(model))
 
 
 def _metric_title(name: str) -> str:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetNode
+from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 from pydantic import BaseModel, ConfigDict
 
 from analytics_platform.contracts.records import Verdict
@@ -57,7 +59,7 @@ def asset_statuses(
 
 def _status(
     instance: dg.DagsterInstance,
-    node: "dg.AssetNode",
+    node: AssetNode,
     begun: Sequence[str],
     verdicts: Sequence[Verdict],
 ) -> AssetStatus:
@@ -85,11 +87,11 @@ def _check_status(verdicts: Sequence[Verdict]) -> CheckStatus:
     return "green" if all(verdict.passed for verdict in verdicts) else "warning"
 
 
-def _freshness(node: "dg.AssetNode", built: datetime | None) -> Freshness:
+def _freshness(node: AssetNode, built: datetime | None) -> Freshness:
     if built is None:
         return "never"
     policy = node.freshness_policy
-    if not isinstance(policy, dg.TimeWindowFreshnessPolicy):
+    if not isinstance(policy, TimeWindowFreshnessPolicy):
         return "none"
     age = datetime.now(UTC) - built
     return "stale" if age > policy.fail_window.to_timedelta() else "fresh"

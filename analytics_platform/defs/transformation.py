@@ -170,7 +170,7 @@ def _only_judged(
 def _log_errors(context: dg.AssetExecutionContext, result: DbtResult) -> None:
     for node in result.nodes:
         if node.status is Status.ERROR:
-            context.log.error(f"{node.unique_id}: {node.message}")
+            context.log.error("%s: %s", node.unique_id, node.message)
 
 
 def _refuse_unbuilt(result: DbtResult) -> None:

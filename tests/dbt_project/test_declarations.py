@@ -1,4 +1,4 @@
-"""The project's own rules: everything is documented, keys are tested, tests by range."""
+"""The project's own rules: all is documented, keys are tested, tests go by range."""
 
 import re
 from pathlib import Path

@@ -182,6 +182,20 @@ def test_a_month_alone_is_built_and_judged_alone(platform: Platform) -> None:
     assert set(judged) == {KEYS[4]}
 
 
+def test_a_check_can_be_run_without_building_its_model(platform: Platform) -> None:
+    check = dg.AssetCheckKey(
+        dg.AssetKey(["marts", "dim_carriers"]), "unique_dim_carriers_carrier_code"
+    )
+    job = dg.define_asset_job("check", selection=dg.AssetSelection.checks(check))
+    merged = dg.Definitions.merge(platform.definitions, dg.Definitions(jobs=[job]))
+    result = merged.resolve_job_def("check").execute_in_process(
+        instance=platform.instance
+    )
+    (evaluation,) = result.get_asset_check_evaluations()
+    assert (evaluation.check_name, evaluation.passed) == (check.name, True)
+    assert result.get_asset_materialization_events() == []
+
+
 def test_a_model_that_cannot_be_built_fails_the_step_and_says_why(
     platform: Platform,
 ) -> None:

@@ -9,7 +9,6 @@ from analytics_platform.adapters.control_store.engine import open_engine
 from analytics_platform.adapters.control_store.inbox import Inbox
 from analytics_platform.adapters.control_store.ledger import Ledger
 from analytics_platform.adapters.control_store.outbox import Outbox
-from analytics_platform.adapters.control_store.owners import Owners
 from analytics_platform.adapters.control_store.profiles import Profiles
 from analytics_platform.adapters.control_store.quarantine import Quarantine
 from analytics_platform.adapters.control_store.releases import Releases
@@ -28,7 +27,6 @@ class ControlStore:
     quarantine: Quarantine
     inbox: Inbox
     outbox: Outbox
-    owners: Owners
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -43,7 +41,6 @@ class ControlStore:
             quarantine=Quarantine(engine),
             inbox=Inbox(engine),
             outbox=Outbox(engine),
-            owners=Owners(engine),
         )
 
     def close(self) -> None:

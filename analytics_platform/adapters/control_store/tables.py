@@ -5,7 +5,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Float,
     Index,
     Integer,
     MetaData,
@@ -160,13 +159,4 @@ OUTBOX = Table(
     Column("payload", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("delivered_at", UtcDateTime),
-)
-
-OWNERS = Table(
-    "owners",
-    METADATA,
-    Column("run_id", Text, primary_key=True),
-    Column("pid", Integer, nullable=False),
-    Column("start_time", Float, nullable=False),  # seconds since 1970, by psutil
-    _text("host"),
 )

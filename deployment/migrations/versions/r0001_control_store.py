@@ -1,4 +1,4 @@
-"""Releases and their ledger, verdicts, profiles, quarantine, inbox, outbox, owners."""
+"""Releases and their ledger, verdicts, profiles, quarantine, inbox, outbox."""
 
 from datetime import datetime
 
@@ -20,7 +20,6 @@ TABLES = (
     "quarantine",
     "inbox",
     "outbox",
-    "owners",
 )
 KEY = ["asset", "partition", "check_name"]
 
@@ -47,7 +46,6 @@ def upgrade() -> None:
     _create_quarantine()
     _create_inbox()
     _create_outbox()
-    _create_owners()
     _guard_ledger()
 
 
@@ -207,17 +205,6 @@ def _create_outbox() -> None:
         _instant("delivered_at", nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
         sa.UniqueConstraint("dedupe_key", name="uq_outbox_dedupe_key"),
-    )
-
-
-def _create_owners() -> None:
-    op.create_table(
-        "owners",
-        _text("run_id"),
-        sa.Column("pid", sa.Integer, nullable=False),
-        sa.Column("start_time", sa.Float, nullable=False),
-        _text("host"),
-        sa.PrimaryKeyConstraint("run_id", name="pk_owners"),
     )
 
 

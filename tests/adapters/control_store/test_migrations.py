@@ -119,12 +119,12 @@ def test_a_new_migration_holds_the_difference_to_the_declared_tables(
     migrations.migrate(url)
     engine = open_engine(url)
     with engine.begin() as connection:
-        connection.exec_driver_sql("drop table owners")
+        connection.exec_driver_sql("drop table profiles")
     engine.dispose()
-    made = migrations.create(url, "bring owners back")
-    assert made.name == "r0002_bring_owners_back.py"
+    made = migrations.create(url, "bring profiles back")
+    assert made.name == "r0002_bring_profiles_back.py"
     content = made.read_text()
-    assert "create_table('owners'" in content
+    assert "create_table('profiles'" in content
     assert "down_revision = '0001'" in content
 
 
