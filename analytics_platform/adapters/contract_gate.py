@@ -139,7 +139,7 @@ def gate(
         _keep(connection, "checked", sql.checked_query())
         connection.execute("drop table typed")
         _keep(connection, "duplicates", sql.duplicates_query())
-        _keep(connection, "reasons", sql.reasons_query())
+        _keep(connection, "reasons", f"{sql.reasons_query()} {_only_if_bad(connection)}")
         yield Gated(
             spec=spec,
             origin=origin,

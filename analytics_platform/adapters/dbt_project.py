@@ -24,7 +24,7 @@ log = get_logger(__name__)
 _SOURCES = ("*.sql", "*.yml", "*.yaml", "*.csv", "*.md", "*.py")
 _WRITTEN = frozenset({"target", "logs", "dbt_packages"})
 # Changes when this file writes something else beside the manifest.
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class DbtProject:
             with exclusive_lock(self.target.parent / "parse.lock"):
                 if self._written_digest() != digest:
                     self._compile(digest)
+                self._cache.update(digest=digest, manifest=self._read())
             self.runner.forget()
-            self._cache.update(digest=digest, manifest=self._read())
         manifest: dict[str, Any] = self._cache["manifest"]
         return manifest
 

@@ -1,6 +1,6 @@
 """What a dbt invocation did: one result per node, with rows and failures."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -130,13 +130,6 @@ def sample_failures(
         {name: _scalar(value) for name, value in row.items()}
         for row in table.to_pylist()
     )
-
-
-def column_types(
-    session: Session, relations: Iterable[str]
-) -> dict[str, dict[str, str]]:
-    """Engine types of the columns of each relation."""
-    return {relation: session.columns(relation) for relation in relations}
 
 
 def _typed(

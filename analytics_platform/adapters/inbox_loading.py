@@ -43,7 +43,8 @@ class InboxLoader:
 
         A file that cannot be read or has other columns goes to quarantine whole, bad
         rows alone; the rest goes on. Files are marked as loaded after their rows were
-        committed: killed in between, they are loaded again, to the same rows.
+        committed and the partitions marked into which they have yet to be merged:
+        killed in between, they are loaded again, to the same rows.
         """
         with ExitStack() as stack:
             opened: list[tuple[DroppedFile, Gated]] = []
@@ -55,6 +56,9 @@ class InboxLoader:
                     opened += [(decision.file, gated)] if gated else []
             batches = [gated for _, gated in opened]
             result = self.publisher.publish(self.spec, [None], batches)
+            if self.spec.merges_into and not result.red:
+                days = {day for gated in batches for day in gated.good_days}
+                self.publisher.mark_unmerged(self.spec.merges_into, sorted(days))
             for file, gated in opened:
                 self._record_loaded(file, gated, result)
         return result

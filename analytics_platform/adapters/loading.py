@@ -11,7 +11,12 @@ from analytics_platform.adapters.sources.arrival import Arrival
 from analytics_platform.adapters.sources.cursor import cursor_after
 from analytics_platform.adapters.sources.open import read_source
 from analytics_platform.contracts.domain import TableSpec
-from analytics_platform.core.ingestion import Part, is_partitioned, scope_of
+from analytics_platform.core.ingestion import (
+    Part,
+    cursor_of,
+    is_partitioned,
+    scope_of,
+)
 from analytics_platform.errors import InvalidData
 
 
@@ -41,8 +46,10 @@ class Loader:
             return self.publisher.refuse(spec, parts, error, arrival=arrival)
 
     def _read(self, spec: TableSpec, parts: Sequence[Part]) -> Arrival:
-        with self.publisher.warehouse.session() as session:
-            after = cursor_after(session, spec, parts)
+        after = None
+        if cursor_of(spec) is not None:
+            with self.publisher.warehouse.session() as session:
+                after = cursor_after(session, spec, parts)
         arrival = read_source(spec, after=after, environment=self.environment)
         if arrival.rows.num_columns or len(arrival.rows):
             return arrival

@@ -125,7 +125,10 @@ class PostgresWarehouse:
         """Where dlt loads to; its loads are transactions here."""
         from dlt.destinations import postgres
 
-        return postgres(self._plain_url())
+        url = self._url().set(drivername="postgresql")
+        # dlt insists on a password; a server that trusts its clients ignores it.
+        url = url.set(password=url.password or "unused")
+        return postgres(url.render_as_string(hide_password=False))
 
     @contextmanager
     def reading_engine(self) -> Iterator["Engine"]:

@@ -27,9 +27,13 @@ from analytics_platform.core.ingestion import (
     Part,
     contract_check,
     contract_outcomes,
+    corrections_of,
     count_parts,
     first_samples,
     isolates_bad_rows,
+    merged_check,
+    merged_outcomes,
+    part_of,
     reasons,
     refusal,
 )
@@ -141,16 +145,26 @@ class Publisher:
         red = dict.fromkeys(parts, error.message)
         return LoadResult(spec.name, {}, red, tuple(judged), (entry,) if entry else ())
 
+    def mark_unmerged(self, name: str, days: Iterable[date]) -> None:
+        """Remember that corrections of the table `name` wait in these partitions.
+
+        A load of such a partition merges them, and takes the mark away.
+        """
+        outcomes = merged_outcomes([part_of(day) for day in days], merged=False)
+        for spec in self.domain.tables:
+            if spec.name == name:
+                judged = self._verdicts(spec, outcomes, [merged_check()])
+                self.store.verdicts.record(judged)
+
     def quarantine(self, spec: TableSpec) -> Quarantine:
         """Where this run keeps what it does not let into the table."""
         return Quarantine(self.settings.home, self.store, spec, self.run_id, self.at)
 
     def _overlay(self, stage: str, spec: TableSpec, parts: Sequence[Part]) -> None:
-        for corrections in self.domain.tables:
-            if corrections.merges_into == spec.name:
-                with self.warehouse.session() as session:
-                    if session.columns(f"{RAW}.{corrections.name}"):
-                        overlay(session, stage, spec, corrections, parts)
+        for corrections in corrections_of(spec, self.domain.tables):
+            with self.warehouse.session() as session:
+                if session.columns(f"{RAW}.{corrections.name}"):
+                    overlay(session, stage, spec, corrections, parts)
 
     def _judge(
         self,
@@ -170,6 +184,9 @@ class Publisher:
                 spec, contract_outcomes(counts, [None], samples)
             )
         keys = None if None in parts else [part for part in parts if part]
+        if corrections_of(spec, self.domain.tables):
+            merged_now = merged_outcomes(parts, merged=True)
+            judged += self._verdicts(spec, merged_now, [merged_check()])
         outcomes = self.audit(self.warehouse, stage, spec, keys)
         return judged + self._verdicts(spec, outcomes, spec.expectations)
 
@@ -240,7 +257,7 @@ class Publisher:
         self, spec: TableSpec, judged: list[Verdict], rows: Mapping[Part, int]
     ) -> None:
         self.store.verdicts.record(judged)
-        mended = [part for part in rows if part is not None]
+        mended: list[Part] = [part for part in rows if part is not None]
         whole = isolates_bad_rows(spec) or _unplaced(judged)
         self.store.quarantine.resolve(
             spec.name, mended if whole else [*mended, None], self.at

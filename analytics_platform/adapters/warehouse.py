@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from analytics_platform.errors import InvalidUsage
 from analytics_platform.settings import Settings
 
 if TYPE_CHECKING:  # a code location loads this module and must not pay for these
@@ -72,11 +73,21 @@ class Warehouse(Protocol):
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
-    """The warehouse that the settings name; connects when first used."""
+    """The warehouse that the settings name; connects when first used.
+
+    Raises:
+        InvalidUsage: the platform cannot read that kind of warehouse itself.
+    """
     if settings.warehouse.kind == "duckdb":
         from analytics_platform.adapters.duckdb_warehouse import DuckDBWarehouse
 
         return DuckDBWarehouse(settings)
+    if settings.warehouse.kind != "postgres":
+        raise InvalidUsage(
+            f"The platform cannot read a {settings.warehouse.kind} warehouse yet; "
+            "only the dbt project runs there.",
+            hint="Set ANALYTICS_WAREHOUSE__KIND to duckdb or postgres.",
+        )
     from analytics_platform.adapters.postgres_warehouse import PostgresWarehouse
 
     return PostgresWarehouse(settings)

@@ -44,6 +44,15 @@ class DistributionFile(Declaration):
     null_text: str = ""
 
 
+class PackageFile(Declaration):
+    """A CSV file (zipped or not) inside an importable package, such as the domain's."""
+
+    kind: Literal["package"] = "package"
+    package: str
+    path: str
+    null_text: str = ""
+
+
 class SqlTable(Declaration):
     """A table of a database; new and changed rows are found by an increasing cursor.
 
@@ -85,7 +94,8 @@ class FileInbox(Declaration):
 
 
 Source = Annotated[
-    DistributionFile | SqlTable | RestEndpoint | FileInbox, Field(discriminator="kind")
+    DistributionFile | PackageFile | SqlTable | RestEndpoint | FileInbox,
+    Field(discriminator="kind"),
 ]
 
 

@@ -18,6 +18,7 @@ from analytics_platform.core.partitions import bounds
 from analytics_platform.core.quality import Outcome
 
 CONTRACT = "contract"
+MERGED = "corrections_merged"
 
 Part = str | None
 Samples = Mapping[Part, tuple[dict[str, Scalar], ...]]
@@ -93,6 +94,29 @@ def contract_check(spec: TableSpec) -> Expectation:
             else "a partition with a row that breaks them is held back."
         ),
     )
+
+
+def corrections_of(spec: TableSpec, tables: Iterable[TableSpec]) -> list[TableSpec]:
+    """The tables whose rows are merged into this one."""
+    return [table for table in tables if table.merges_into == spec.name]
+
+
+def merged_check() -> Expectation:
+    """The check that says whether a partition holds all corrections that arrived."""
+    return Expectation(
+        name=MERGED,
+        type=MERGED,
+        severity=Severity.WARN,
+        blocking=False,
+        description="Every correction that arrived for the partition is merged into "
+        "it; else the inbox has the partition loaded again.",
+    )
+
+
+def merged_outcomes(parts: Iterable[Part], *, merged: bool) -> list[Outcome]:
+    """The outcome of `merged_check`, alike for all these parts."""
+    detail = "" if merged else "Corrections arrived that are not merged yet."
+    return [Outcome(MERGED, part, merged, 0, 0, detail=detail) for part in parts]
 
 
 def contract_outcomes(

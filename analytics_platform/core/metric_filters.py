@@ -26,7 +26,7 @@ class FieldKind(StrEnum):
 
 @dataclass(frozen=True)
 class Filter:
-    """A condition on one field, such as `Filter("carrier", "in", ("AA", "UA"))`.
+    """A condition on one field, such as `Filter("store", "in", ("A", "B"))`.
 
     `value` is a tuple for `in` and `not in`, and None for `is null` and `is set`.
     """

@@ -194,6 +194,7 @@ def _failures(verdicts: Sequence[Verdict], reasons: Mapping[_CheckKey, str]) -> 
 
 def _failure(notice: Notice, details: Mapping[_CheckKey, str]) -> tuple[Scalar, ...]:
     total, is_new = notice.total_rows, notice.news is News.NEW
+    undetailed = "" if is_new else "a documented defect"
     return (
         notice.asset,
         notice.check,
@@ -201,7 +202,7 @@ def _failure(notice: Notice, details: Mapping[_CheckKey, str]) -> tuple[Scalar, 
         _partitions_text(notice.partitions),
         notice.failing_rows,
         notice.failing_rows / total if total else None,
-        notice.because or details.get((notice.asset, notice.check), ""),
+        notice.because or details.get((notice.asset, notice.check)) or undetailed,
     )
 
 

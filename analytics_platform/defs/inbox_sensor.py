@@ -1,7 +1,7 @@
 """Watches an inbox folder and has its files loaded: each once, none forgotten."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import dagster as dg
@@ -14,13 +14,14 @@ from analytics_platform.clock import Clock, WallClock
 from analytics_platform.contracts.domain import Domain, TableSpec
 from analytics_platform.core.calendar import local_day
 from analytics_platform.core.inbox import DroppedFile, retry_wait
+from analytics_platform.core.ingestion import MERGED
 from analytics_platform.core.partitions import contiguous, key_of, keys
 from analytics_platform.defs.runs import range_tags
 from analytics_platform.defs.source_columns import raw_key
 from analytics_platform.settings import Settings
 
 INBOX_TAG = "analytics/inbox"
-FILES_TAG = "analytics/inbox_files"
+WORK_TAG = "analytics/inbox_work"
 _TICK_SECONDS = 10
 _UNFINISHED = [
     DagsterRunStatus.QUEUED,
@@ -35,9 +36,9 @@ _FAILED = [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 def inbox_sensor(spec: TableSpec, domain: Domain) -> dg.SensorDefinition:
     """The sensor of one inbox table.
 
-    The manifest in the control store says which files are still to be loaded, so a
-    run that was killed or failed is simply requested again; Dagster's run keys, which
-    are remembered for ever, are not used.
+    The control store says which files are still to be loaded, and into which partitions
+    loaded corrections are still to be merged, so a run that was killed or failed is
+    simply requested again; Dagster's run keys, remembered for ever, are not used.
     """
     targets = [table for table in domain.tables if table.name == spec.merges_into]
 
@@ -61,27 +62,37 @@ def inbox_sensor(spec: TableSpec, domain: Domain) -> dg.SensorDefinition:
         ingestion = Ingestion(settings, domain, warehouse, store)
         inbox = ingestion.inbox(spec, run_id="sensor", at=clock.now())
         files = inbox.folder.pending(now)
-        reason = _reason_to_wait(context.instance, spec, files, now)
+        begun = local_day(clock.now(), domain.timezone) + timedelta(days=1)
+        every = keys(domain.partitions, before=begun)
+        unmerged = _unmerged(store, targets) & set(every)
+        work = _fingerprint(files, unmerged) if files or unmerged else None
+        reason = _reason_to_wait(context.instance, spec, work, now)
         if reason:
             yield dg.SkipReason(reason)
             return
-        affected = (
-            {key_of(domain.partitions, day) for day in inbox.affected(files)}
-            if targets
-            else set()
-        )
-        begun = local_day(clock.now(), domain.timezone) + timedelta(days=1)
-        every = keys(domain.partitions, before=begun)
-        ranges = contiguous(affected, every)
-        yield from _requests(spec, targets, files, ranges)
+        if targets:
+            affected = {key_of(domain.partitions, d) for d in inbox.affected(files)}
+            unmerged |= affected
+        tags = {INBOX_TAG: spec.name, WORK_TAG: str(work)}
+        ranges = contiguous(unmerged, every)
+        yield from _requests([spec, *targets], tags, ranges)
 
     return watch
 
 
+def _unmerged(store: ControlStore, targets: Sequence[TableSpec]) -> set[str]:
+    """Partitions into which corrections that were loaded have yet to be merged."""
+    latest = store.verdicts.latest([raw_key(one).to_user_string() for one in targets])
+    return {
+        verdict.partition
+        for verdict in latest
+        if verdict.check == MERGED and not verdict.passed and verdict.partition
+    }
+
+
 def _requests(
-    spec: TableSpec,
-    targets: Sequence[TableSpec],
-    files: Sequence[DroppedFile],
+    tables: Sequence[TableSpec],
+    tags: Mapping[str, str],
     ranges: Sequence[tuple[str, str]],
 ) -> Iterator[dg.RunRequest]:
     """One run per range of partitions to be merged anew.
@@ -89,28 +100,24 @@ def _requests(
     Each loads the files first: the run that comes first does, the others find nothing
     left to load. Partitions that have not begun take the rows when they are loaded.
     """
-    tags = {INBOX_TAG: spec.name, FILES_TAG: _fingerprint(files)}
     if not ranges:
-        yield dg.RunRequest(asset_selection=[raw_key(spec)], tags=tags)
+        yield dg.RunRequest(asset_selection=[raw_key(tables[0])], tags=tags)
     for first, last in ranges:
         yield dg.RunRequest(
-            asset_selection=[raw_key(spec), *(raw_key(table) for table in targets)],
+            asset_selection=[raw_key(table) for table in tables],
             tags={**tags, **range_tags(first, last)},
         )
 
 
 def _reason_to_wait(
-    instance: dg.DagsterInstance,
-    spec: TableSpec,
-    files: Sequence[DroppedFile],
-    now: datetime,
+    instance: dg.DagsterInstance, spec: TableSpec, work: str | None, now: datetime
 ) -> str | None:
-    if not files:
+    if work is None:
         return "No new file is whole."
     running = RunsFilter(tags={INBOX_TAG: spec.name}, statuses=_UNFINISHED)
     if instance.get_runs(running, limit=1):
         return "Files are being loaded."
-    same = {INBOX_TAG: spec.name, FILES_TAG: _fingerprint(files)}
+    same = {INBOX_TAG: spec.name, WORK_TAG: work}
     failed = instance.get_run_records(RunsFilter(tags=same, statuses=_FAILED), limit=10)
     if failed:
         again = failed[0].update_timestamp + retry_wait(len(failed))
@@ -119,7 +126,7 @@ def _reason_to_wait(
     return None
 
 
-def _fingerprint(files: Sequence[DroppedFile]) -> str:
-    """The same for the same files and contents."""
-    told = "\n".join(f"{file.path} {file.sha256}" for file in files)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+def _fingerprint(files: Sequence[DroppedFile], unmerged: Collection[str]) -> str:
+    """The same for the same files and contents, and the same partitions."""
+    told = [f"{file.path} {file.sha256}" for file in files] + sorted(unmerged)
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]

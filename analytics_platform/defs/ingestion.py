@@ -10,7 +10,12 @@ from analytics_platform.adapters.ingestion import Ingestion
 from analytics_platform.adapters.warehouse import Warehouse
 from analytics_platform.clock import Clock, WallClock
 from analytics_platform.contracts.domain import Domain, FileInbox, TableSpec
-from analytics_platform.core.ingestion import contract_check, is_partitioned
+from analytics_platform.core.ingestion import (
+    contract_check,
+    corrections_of,
+    is_partitioned,
+    merged_check,
+)
 from analytics_platform.defs.check_evaluations import check_specs
 from analytics_platform.defs.inbox_sensor import inbox_sensor
 from analytics_platform.defs.partition_results import emit
@@ -19,13 +24,18 @@ from analytics_platform.defs.retries import retrying
 from analytics_platform.defs.source_columns import (
     column_lineage,
     column_schema,
-    corrections_of,
     raw_key,
     source_key,
 )
 from analytics_platform.settings import Settings
 
-_KINDS = {"distribution": "csv", "sql": "sql", "rest": "api", "inbox": "file"}
+_KINDS = {
+    "distribution": "csv",
+    "package": "csv",
+    "sql": "sql",
+    "rest": "api",
+    "inbox": "file",
+}
 
 
 def build(domain: Domain) -> dg.Definitions:
@@ -55,7 +65,10 @@ def _source(spec: TableSpec) -> dg.AssetSpec:
 
 
 def _raw_table(spec: TableSpec, domain: Domain) -> dg.AssetsDefinition:
-    corrections = corrections_of(spec, domain)
+    corrections = corrections_of(spec, domain.tables)
+    checks = [contract_check(spec), *spec.expectations]
+    if corrections:
+        checks.append(merged_check())
     asset = partial(
         dg.asset,
         key=raw_key(spec),
@@ -69,9 +82,7 @@ def _raw_table(spec: TableSpec, domain: Domain) -> dg.AssetsDefinition:
             "dagster/column_schema": column_schema(spec),
             "dagster/column_lineage": column_lineage(spec, corrections),
         },
-        check_specs=check_specs(
-            raw_key(spec), [contract_check(spec), *spec.expectations]
-        ),
+        check_specs=check_specs(raw_key(spec), checks),
         pool="warehouse",
     )
     if is_partitioned(spec):

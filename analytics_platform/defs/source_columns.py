@@ -9,8 +9,8 @@ import dagster as dg
 from analytics_platform.contracts.domain import (
     Column,
     DistributionFile,
-    Domain,
     FileInbox,
+    PackageFile,
     SqlTable,
     TableSpec,
 )
@@ -28,8 +28,9 @@ def source_key(spec: TableSpec) -> dg.AssetKey:
     """The external node that stands for what the table is loaded from."""
     source = spec.source
     if isinstance(source, DistributionFile):
-        place, name = source.distribution, PurePosixPath(source.path).name
-        name = name.partition(".")[0]
+        place, name = source.distribution, _stem(source.path)
+    elif isinstance(source, PackageFile):
+        place, name = source.package, _stem(source.path)
     elif isinstance(source, FileInbox):
         place, name = "inbox", source.folder
     elif isinstance(source, SqlTable):
@@ -37,11 +38,6 @@ def source_key(spec: TableSpec) -> dg.AssetKey:
     else:
         place, name = source.url_variable.lower(), source.path
     return dg.AssetKey(["source", _fit(place), _fit(name)])
-
-
-def corrections_of(spec: TableSpec, domain: Domain) -> list[TableSpec]:
-    """The tables whose rows are merged into this one."""
-    return [table for table in domain.tables if table.merges_into == spec.name]
 
 
 def column_schema(spec: TableSpec, *, derived: bool = True) -> dg.TableSchema:
@@ -93,6 +89,10 @@ def _column(column: Column, spec: TableSpec) -> dg.TableColumn:
         ),
         tags={"personal": ""} if column.personal else None,
     )
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path).name.partition(".")[0]
 
 
 def _fit(name: str) -> str:

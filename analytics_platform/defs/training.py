@@ -19,6 +19,7 @@ from analytics_platform.adapters.warehouse import Warehouse
 from analytics_platform.clock import Clock, WallClock
 from analytics_platform.contracts.domain import Domain, ModelSpec
 from analytics_platform.core.features import feature_relation, relation_of
+from analytics_platform.core.training.training_query import column_sources
 from analytics_platform.defs.gate import require_open
 from analytics_platform.defs.model_checks import check_results, check_specs, verdicts
 from analytics_platform.defs.retries import retrying
@@ -53,6 +54,7 @@ def _training_set(domain: Domain) -> dg.AssetsDefinition:
         owners=[domain.models[0].owner],
         kinds={"parquet"},
         tags={"domain": domain.name},
+        metadata={"dagster/column_lineage": _column_lineage(domain)},
         description="One row per spine row whose outcome is known, with its features "
         "and every model's target, kept under the hash of its rows.",
         pool="warehouse",
@@ -139,6 +141,18 @@ def _metadata(
         **{name: value.float(number) for name, number in manifest.metrics.items()},
         **plots,
     }
+
+
+def _column_lineage(domain: Domain) -> dg.TableColumnLineage:
+    return dg.TableColumnLineage(
+        {
+            name: [
+                dg.TableColumnDep(dg.AssetKey(relation.split(".")), column)
+                for relation, column in found
+            ]
+            for name, found in column_sources(domain).items()
+        }
+    )
 
 
 def _schema(types: dict[str, str]) -> dg.TableSchema:

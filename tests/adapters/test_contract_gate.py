@@ -1,6 +1,6 @@
 """The contract gate: exact casts, nulls, keys, rules, and that no row is lost."""
 
-from datetime import UTC, date, datetime, timezone, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pyarrow as pa

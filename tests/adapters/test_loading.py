@@ -206,16 +206,12 @@ def test_a_blocking_expectation_holds_its_partition_back(shop: Shop) -> None:
         warehouse: Warehouse, relation: str, _: TableSpec, keys: Sequence[str] | None
     ) -> list[Outcome]:
         with warehouse.session() as session:
-            counts = dict(
-                session.rows(
-                    "select cast(partition_date as varchar), count(*) "
-                    f"from {relation} group by 1"
-                )
+            found = session.rows(
+                "select cast(partition_date as varchar), count(*) "
+                f"from {relation} group by 1"
             )
-        return [
-            Outcome("few", key, int(str(counts.get(key, 0))) < 2, 0, 0)
-            for key in keys or ()
-        ]
+        counts = {str(key): int(str(count)) for key, count in found}
+        return [Outcome("few", key, counts.get(key, 0) < 2, 0, 0) for key in keys or ()]
 
     from analytics_platform.adapters.loading import Loader
 

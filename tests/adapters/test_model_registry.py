@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from analytics_platform.adapters.control_store.ledger import Note
@@ -114,6 +115,19 @@ def test_mlflow_knows_the_run_both_ways(registry: ModelRegistry) -> None:
     challenger = client.get_model_version_by_alias("delay", "challenger")
     assert challenger.tags["version"] == candidate.manifest.version
     assert challenger.run_id == candidate.mlflow_run_id
+
+
+@pytest.mark.filterwarnings("ignore:.*Any type hint:UserWarning")  # MLflow's own
+def test_mlflow_can_load_and_use_what_it_was_given(registry: ModelRegistry) -> None:
+    import mlflow.pyfunc
+
+    candidate = trained(registry, LATE)
+    (layout,) = (registry.settings.home / "mlflow" / "artifacts").rglob("MLmodel")
+    loaded = mlflow.pyfunc.load_model(str(layout.parent))
+    probe = json.loads((candidate.folder / "probe.json").read_text())
+    inputs = np.array(probe["inputs"], dtype=np.float32)
+    found = loaded.predict({"inputs": inputs})["prediction"][:, 0]
+    np.testing.assert_allclose(found, probe["predictions"], atol=probe["tolerance"])
 
 
 def test_a_failed_training_leaves_a_failed_run_and_no_version(

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from analytics_platform.adapters.postgres_warehouse import PostgresWarehouse
 from analytics_platform.adapters.warehouse import Session, open_warehouse
-from analytics_platform.errors import Unavailable
+from analytics_platform.errors import InvalidUsage, Unavailable
 from analytics_platform.settings import Settings, WarehouseSettings
 
 pytestmark = pytest.mark.system
@@ -141,6 +141,12 @@ def test_dbt_gets_the_parts_of_the_url(tmp_path: Path) -> None:
     assert environment["DBT_TARGET"] == "postgres"
     assert environment["DBT_POSTGRES_PASSWORD"] == "s@crt"
     assert environment["DBT_POSTGRES_PORT"] == "6543"
+
+
+def test_a_warehouse_that_only_dbt_knows_is_refused(tmp_path: Path) -> None:
+    settings = WarehouseSettings(kind="snowflake", url=SecretStr("snowflake://a"))
+    with pytest.raises(InvalidUsage, match="snowflake"):
+        open_warehouse(Settings(home=tmp_path, warehouse=settings))
 
 
 def test_a_server_that_does_not_answer_is_a_transient_error(tmp_path: Path) -> None:

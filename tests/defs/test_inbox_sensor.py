@@ -1,19 +1,16 @@
 """The inbox sensor: it asks for every new content, and for none twice."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 
-from analytics_platform.clock import FixedClock
 from analytics_platform.defs.inbox_sensor import INBOX_TAG
-from tests.defs.test_ingestion import definitions
 from tests.support.ingestion import Shop, dropped, open_shop, orders
+from tests.support.ingestion_definitions import definitions, resources
 
-NOW = datetime(2013, 7, 1, tzinfo=UTC)
 HEADER = "id,customer,amount,ordered_at\n"
 
 
@@ -34,14 +31,8 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def look(shop: Shop, instance: dg.DagsterInstance) -> list[dg.RunRequest]:
     found = definitions(shop)
     sensor = found.resolve_sensor_def("inbox_corrections")
-    resources = {
-        "settings": shop.ingestion.settings,
-        "clock": FixedClock(NOW),
-        "warehouse": shop.ingestion.warehouse,
-        "store": shop.store,
-    }
     with dg.build_sensor_context(
-        instance=instance, resources=resources, definitions=found
+        instance=instance, resources=resources(shop), definitions=found
     ) as context:
         return list(sensor.evaluate_tick(context).run_requests or ())
 
@@ -85,6 +76,20 @@ def test_a_file_asks_for_its_partitions_until_it_is_loaded(
     for request in requests:
         carry_out(shop, instance, request)
     assert shop.ids() == [7, 8, 9]
+    assert look(shop, instance) == []
+
+
+def test_corrections_that_another_run_loaded_are_merged_too(
+    shop: Shop, instance: dg.DagsterInstance
+) -> None:
+    """Such as the daily increment, which loads the open partition only."""
+    drop(shop, "a.csv", "7,Ann,1,2013-02-05\n")
+    shop.load(table="corrections")
+    shop.load(["2013-01-01"])
+    (request,) = look(shop, instance)
+    assert ranges([request]) == [("2013-02-01", "2013-02-01")]
+    carry_out(shop, instance, request)
+    assert shop.ids() == [1, 7]
     assert look(shop, instance) == []
 
 

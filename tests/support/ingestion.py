@@ -22,8 +22,8 @@ from analytics_platform.contracts.domain import (
     Partitions,
     Replay,
     RowRule,
-    SqlTable,
     Spine,
+    SqlTable,
     TableSpec,
 )
 from analytics_platform.settings import Settings

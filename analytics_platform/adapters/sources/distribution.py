@@ -1,13 +1,14 @@
-"""Reads a CSV file, zipped or not, from inside an installed Python distribution."""
+"""Reads a CSV file, zipped or not, that came with installed Python code."""
 
 import io
 import zipfile
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.resources import files
 from pathlib import Path
 
 from analytics_platform.adapters.sources.arrival import Arrival
 from analytics_platform.adapters.sources.csv_files import UnreadableFile, read_csv
-from analytics_platform.contracts.domain import DistributionFile
+from analytics_platform.contracts.domain import DistributionFile, PackageFile
 from analytics_platform.errors import NotFound
 
 
@@ -20,11 +21,30 @@ def read_distribution(source: DistributionFile) -> Arrival:
     """
     path = _locate(source)
     origin = f"{source.distribution}/{path.name}"
-    content = path.read_bytes()
-    if path.suffix == ".zip":
+    return _arrival(origin, path.read_bytes(), source.null_text)
+
+
+def read_package(source: PackageFile) -> Arrival:
+    """All rows of the file, every value a text.
+
+    Raises:
+        NotFound: the package cannot be imported or has no such file.
+        UnreadableFile: the file is no CSV.
+    """
+    try:
+        content = files(source.package).joinpath(source.path).read_bytes()
+    except (ModuleNotFoundError, FileNotFoundError) as error:
+        raise NotFound(
+            f"The package {source.package} has no file {source.path}: {error}.",
+            hint="Correct the source in the domain's declaration.",
+        ) from error
+    return _arrival(f"{source.package}/{source.path}", content, source.null_text)
+
+
+def _arrival(origin: str, content: bytes, null_text: str) -> Arrival:
+    if origin.endswith(".zip"):
         content = _only_member(content, origin)
-    rows = read_csv(content, origin=origin, null_text=source.null_text)
-    return Arrival(origin, rows)
+    return Arrival(origin, read_csv(content, origin=origin, null_text=null_text))
 
 
 def _locate(source: DistributionFile) -> Path:

@@ -7,6 +7,7 @@ from analytics_platform.adapters.sources.arrival import Arrival
 from analytics_platform.adapters.sources.sql_table import Cursor
 from analytics_platform.contracts.domain import (
     DistributionFile,
+    PackageFile,
     RestEndpoint,
     SqlTable,
     TableSpec,
@@ -31,6 +32,10 @@ def read_source(
         from analytics_platform.adapters.sources.distribution import read_distribution
 
         return read_distribution(source)
+    if isinstance(source, PackageFile):
+        from analytics_platform.adapters.sources.distribution import read_package
+
+        return read_package(source)
     if isinstance(source, SqlTable):
         from analytics_platform.adapters.sources.sql_table import read_sql_table
 

@@ -43,6 +43,24 @@ def training_query(domain: Domain, dialect: str) -> str:
     )
 
 
+def column_sources(domain: Domain) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Per column of the training set, the (relation, column) pairs behind it."""
+    rows = relation_of(domain.spine.source)
+    spine = {name: ((rows, name),) for name in training_columns(domain)}
+    used = {view for model in domain.models for view in model.views}
+    features = {
+        feature_column(view.name, one.name): ((feature_relation(view), one.name),)
+        for view in domain.feature_views
+        if view.name in used
+        for one in view.features
+    }
+    targets = {
+        target_column(model.name): tuple((rows, one) for one in parse(model.target).columns)
+        for model in domain.models
+    }
+    return {**spine, CUTOFF: ((rows, domain.spine.cutoff),), **features, **targets}
+
+
 def _spine_query(domain: Domain, dialect: str) -> str:
     spine = domain.spine
     columns = [*training_columns(domain), f"{spine.cutoff} as {CUTOFF}"]

@@ -125,7 +125,7 @@ def test_a_zipped_file_of_a_distribution_is_read(distribution: Path) -> None:
 
 
 def test_what_is_not_installed_is_named(distribution: Path) -> None:
-    with pytest.raises(NotFound, match="has no file y.csv"):
+    with pytest.raises(NotFound, match=r"has no file y\.csv"):
         read_distribution(declared("y.csv"))
     with pytest.raises(NotFound, match="distribution nobodys-data is not installed"):
         read_distribution(declared("x.csv", "nobodys-data"))

@@ -14,7 +14,7 @@ from tests.support.http_server import Answer, Script, serving
 
 
 def page(*ids: int, following: object = None) -> Answer:
-    return Answer(body={"data": [{"id": id} for id in ids], "next": following})
+    return Answer(body={"data": [{"id": one} for one in ids], "next": following})
 
 
 def read(
@@ -25,7 +25,7 @@ def read(
     )
     sleep: Callable[[float], None] = (waits if waits is not None else []).append
     with serving(script) as url:
-        reader = RestReader(source, url, "secret", sleep, random.Random(1))
+        reader = RestReader(source, url, "secret", sleep, random.Random(1))  # noqa: S311 - jitter
         return reader.read()
 
 

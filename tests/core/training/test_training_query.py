@@ -6,7 +6,7 @@ import duckdb
 import pytest
 import sqlglot
 
-from analytics_platform.core.training.training_query import training_query
+from analytics_platform.core.training.training_query import column_sources, training_query
 from tests.support.model_domain import DOMAIN
 
 _TABLES = """
@@ -41,6 +41,20 @@ def test_rows_with_a_known_outcome_in_the_order_of_their_key() -> None:
         ("a", "south", 12, None, twelve, None, 7.0, True),
         ("d", "north", 10, 1.0, ten, 0.5, 3.0, False),
     ]
+
+
+def test_every_column_is_traced_to_the_tables_it_comes_from() -> None:
+    facts, view = "marts.fct_orders", "features.shop_history"
+    assert column_sources(DOMAIN) == {
+        "order_key": ((facts, "order_key"),),
+        "shop": ((facts, "shop"),),
+        "hour": ((facts, "hour"),),
+        "weight": ((facts, "weight"),),
+        "cutoff__": ((facts, "due_utc"),),
+        "shop_history__mean_delay": ((view, "mean_delay"),),
+        "target__delay": ((facts, "delay_minutes"),),
+        "target__late": ((facts, "delay_minutes"),),
+    }
 
 
 @pytest.mark.parametrize("dialect", ["postgres", "snowflake", "bigquery", "redshift"])

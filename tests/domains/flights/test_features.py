@@ -14,6 +14,7 @@ from analytics_platform.core.feature_sql import Period
 from analytics_platform.core.features import reach_back, relation_of, spine_entity
 from analytics_platform.domains.flights import DOMAIN
 from analytics_platform.domains.flights.features import FEATURE_VIEWS, SPINE
+from analytics_platform.settings import Settings
 from tests.support.flight_warehouse import copy_home
 
 YEAR = Period(date(2013, 1, 1), date(2014, 1, 1))
@@ -21,17 +22,24 @@ YEAR = Period(date(2013, 1, 1), date(2014, 1, 1))
 PRESENT = "timestamp '2013-06-02 16:00:00'"
 
 
-@pytest.fixture
-def warehouse(built_home: Path, tmp_path: Path) -> DuckDBWarehouse:
-    """All models, of the first two days of each month."""
-    return DuckDBWarehouse(copy_home(built_home, tmp_path / "home"))
+@pytest.fixture(scope="module")
+def featured_home(built_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with all models and feature views, of the first two days of each month."""
+    home = tmp_path_factory.mktemp("featured")
+    build_all(DuckDBWarehouse(copy_home(built_home, home / "home")))
+    return home / "home"
 
 
 @pytest.fixture
-def built(warehouse: DuckDBWarehouse) -> DuckDBWarehouse:
-    """The same with all feature views."""
-    build_all(warehouse)
-    return warehouse
+def warehouse(featured_home: Path) -> DuckDBWarehouse:
+    """To be read only."""
+    return DuckDBWarehouse(Settings(home=featured_home))
+
+
+@pytest.fixture
+def own_warehouse(featured_home: Path, tmp_path: Path) -> DuckDBWarehouse:
+    """A copy, which the test may change."""
+    return DuckDBWarehouse(copy_home(featured_home, tmp_path / "home"))
 
 
 def build_all(warehouse: DuckDBWarehouse) -> None:
@@ -44,36 +52,41 @@ def rows(warehouse: DuckDBWarehouse, sql: str) -> list[tuple[Value, ...]]:
         return session.rows(sql)
 
 
-def test_every_flight_has_one_row_in_every_view(built: DuckDBWarehouse) -> None:
-    flights = rows(built, "select flight_key from marts.fct_flights order by 1")
+def test_every_flight_has_one_row_in_every_view(warehouse: DuckDBWarehouse) -> None:
+    flights = rows(warehouse, "select flight_key from marts.fct_flights order by 1")
     for view in FEATURE_VIEWS:
-        found = rows(built, f"select flight_key from features.{view.name} order by 1")
+        found = rows(
+            warehouse, f"select flight_key from features.{view.name} order by 1"
+        )
         assert found == flights
 
 
-def test_no_feature_is_always_missing(built: DuckDBWarehouse) -> None:
+def test_no_feature_is_always_missing(warehouse: DuckDBWarehouse) -> None:
     for view in FEATURE_VIEWS:
         for spec in view.features:
             [(share,)] = rows(
-                built, f"select count({spec.name}) / count(*) from features.{view.name}"
+                warehouse,
+                f"select count({spec.name}) / count(*) from features.{view.name}",
             )
             assert isinstance(share, float)
             assert share > 0.1, spec.name
 
 
 def test_sampled_rows_equal_a_plain_join_over_the_window(
-    built: DuckDBWarehouse,
+    warehouse: DuckDBWarehouse,
 ) -> None:
     for view in FEATURE_VIEWS:
         for spec in view.features:
-            assert rows(built, _differences(view, spec)) == [], (view.name, spec.name)
+            assert rows(warehouse, _differences(view, spec)) == [], (
+                view.name,
+                spec.name,
+            )
 
 
 def test_no_flight_is_known_before_its_own_prediction(
     warehouse: DuckDBWarehouse,
 ) -> None:
-    ahead = f"interval {SPINE.ahead.total_seconds():.0f} second"
-    cutoff = f"scheduled_departure_utc - {ahead}"
+    cutoff = f"scheduled_departure_utc - {_seconds(SPINE.ahead)}"
     told_early = (
         f"select flight_key from marts.fct_flights where known_at_utc <= {cutoff} "
         f"or actual_departure_utc <= {cutoff}"
@@ -82,10 +95,10 @@ def test_no_flight_is_known_before_its_own_prediction(
 
 
 def test_what_happens_later_changes_no_feature_of_the_present(
-    built: DuckDBWarehouse,
+    own_warehouse: DuckDBWarehouse,
 ) -> None:
-    before = [_known_at_present(built, view) for view in FEATURE_VIEWS]
-    with built.session() as session:
+    before = [_known_at_present(own_warehouse, view) for view in FEATURE_VIEWS]
+    with own_warehouse.session() as session:
         session.execute(
             "update marts.fct_flights set arrival_delay_minutes = 999, "
             "is_cancelled = not is_cancelled, is_late = not is_late "
@@ -99,10 +112,10 @@ def test_what_happens_later_changes_no_feature_of_the_present(
             "update raw.weather set temp = 150, precip = 9, visib = 0 "
             f"where time_hour + interval 1 hour > {PRESENT}"
         )
-    build_all(built)
-    assert [_known_at_present(built, view) for view in FEATURE_VIEWS] == before
+    build_all(own_warehouse)
+    assert [_known_at_present(own_warehouse, view) for view in FEATURE_VIEWS] == before
     changed = rows(
-        built,
+        own_warehouse,
         "select max(temperature), max(arrival_delay_3h) from "
         "features.origin_weather join features.carrier_punctuality using (flight_key)",
     )
@@ -154,7 +167,7 @@ def _differences(view: FeatureView, spec: FeatureSpec) -> str:
     """Rows of every 97th flight whose feature is not that of its window's rows."""
     function = {
         Aggregate.MEAN: "avg({})",
-        Aggregate.LATEST: "arg_max({}, happened)",
+        Aggregate.LATEST: "arg_max({0}, row(happened, known, {0}))",
     }.get(spec.aggregate, f"{spec.aggregate}({{}})")
     same = " and ".join(
         f"source.{theirs} = flight.{ours}"
@@ -169,17 +182,21 @@ def _differences(view: FeatureView, spec: FeatureSpec) -> str:
     ),
     source as (
         select *, {view.event_time} as happened,
-            {view.knowledge_time} + interval {view.known_after.total_seconds()} second
+            {view.knowledge_time} + {_seconds(view.known_after)}
                 as known
         from {relation_of(view.source)}
     )
-    select flight_key, got, {function.format("wanted")} as expected
+    select flight.flight_key, got, {function.format("wanted")} as expected
     from flight left join (
         select source.*, {spec.expression} as wanted from source
     ) as source
     on {same} and happened <= cutoff and known <= cutoff
-        and happened > cutoff - interval {spec.length.total_seconds()} second
-    group by flight_key, got
+        and happened > cutoff - {_seconds(spec.length)}
+    group by flight.flight_key, got
     having got is distinct from expected
         and (got is null or expected is null or abs(got - expected) > 1e-9)
     """
+
+
+def _seconds(delta: timedelta) -> str:
+    return f"interval {delta.total_seconds():.0f} second"
