@@ -12,6 +12,7 @@ from analytics_platform.adapters.snapshots import SnapshotStore
 from analytics_platform.adapters.warehouse import Warehouse, open_warehouse
 from analytics_platform.clock import Clock
 from analytics_platform.contracts.domain import Domain
+from analytics_platform.core.ingestion import raw_columns
 from analytics_platform.domains.loader import load_domain
 from analytics_platform.settings import Settings
 
@@ -42,13 +43,14 @@ def open_resources(settings: Settings) -> Resources:
     artifacts = ArtifactStore(
         settings.artifacts_url, cache=settings.home / "cache" / "artifacts"
     )
+    domain = load_domain(settings.domain)
     return Resources(
         settings=settings,
-        domain=load_domain(settings.domain),
+        domain=domain,
         clock=open_clock(settings),
         warehouse=warehouse,
         store=store,
-        dbt=DbtProject(settings, warehouse),
+        dbt=DbtProject(settings, warehouse, raw_columns(domain)),
         artifacts=artifacts,
         snapshots=SnapshotStore(artifacts, store, settings.snapshots),
         registry=ModelRegistry(settings, artifacts, store),

@@ -139,7 +139,7 @@ def gate(
         _keep(connection, "checked", sql.checked_query())
         connection.execute("drop table typed")
         _keep(connection, "duplicates", sql.duplicates_query())
-        _keep(connection, "reasons", f"{sql.reasons_query()} {_only_if_bad(connection)}")
+        _keep(connection, "reasons", _only_if_bad(connection, sql.reasons_query()))
         yield Gated(
             spec=spec,
             origin=origin,
@@ -152,6 +152,15 @@ def gate(
 
 def _keep(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
     connection.execute(f"create temp table {name} as {query}")
+
+
+def _only_if_bad(connection: duckdb.DuckDBPyConnection, reasons: str) -> str:
+    """The query of the reasons; with nothing to be found, one that does not look."""
+    found = connection.execute(
+        "select exists (select 1 from checked where __bad) "
+        "or exists (select 1 from duplicates)"
+    ).fetchall()
+    return reasons if found[0][0] else f"{reasons} limit 0"
 
 
 def _scalar(value: object) -> Scalar:

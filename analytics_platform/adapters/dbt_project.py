@@ -1,8 +1,7 @@
 """The domain's dbt project: what it declares, and building it in this process."""
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -10,29 +9,31 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from analytics_platform.adapters.dbt_files import files_digest
 from analytics_platform.adapters.dbt_results import DbtResult, Status, read_result
 from analytics_platform.adapters.dbt_runner import DbtRunner
 from analytics_platform.adapters.exclusive_lock import exclusive_lock
 from analytics_platform.adapters.warehouse import Warehouse
-from analytics_platform.core.column_lineage import manifest_lineage
-from analytics_platform.errors import NotFound
+from analytics_platform.core.column_lineage import Declared, manifest_lineage
 from analytics_platform.observability import get_logger
 from analytics_platform.settings import Settings
 
 log = get_logger(__name__)
 
-_SOURCES = ("*.sql", "*.yml", "*.yaml", "*.csv", "*.md", "*.py")
-_WRITTEN = frozenset({"target", "logs", "dbt_packages"})
 # Changes when this file writes something else beside the manifest.
 _FORMAT = "2"
 
 
 @dataclass(frozen=True)
 class DbtProject:
-    """The project of `settings.dbt_project`; everything it writes is in the home."""
+    """The project of `settings.dbt_project`; everything it writes is in the home.
+
+    `raw_columns` are those of the tables it reads, where it does not document them.
+    """
 
     settings: Settings
     warehouse: Warehouse
+    raw_columns: Declared = field(default_factory=dict)
     _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -114,7 +115,9 @@ class DbtProject:
         self.target.mkdir(parents=True, exist_ok=True)
         self.runner.compile(self._environment())
         manifest = json.loads((self.target / "manifest.json").read_bytes())
-        lineage = manifest_lineage(manifest, dialect=self.warehouse.dialect)
+        lineage = manifest_lineage(
+            manifest, dialect=self.warehouse.dialect, declared=self.raw_columns
+        )
         (self.target / "column_lineage.json").write_text(json.dumps(lineage))
         (self.target / "project.sha256").write_text(digest)
         log.info("dbt_project_compiled", unparsed=lineage["unparsed"])
@@ -131,23 +134,5 @@ class DbtProject:
         return path.read_text() if path.exists() else None
 
     def _digest(self) -> str:
-        folder = self.settings.dbt_project
-        if not (folder / "dbt_project.yml").exists():
-            raise NotFound(
-                f"There is no dbt project in {folder}.",
-                hint="Set ANALYTICS_DBT_PROJECT to the folder of a dbt_project.yml.",
-            )
-        files = {
-            path
-            for pattern in _SOURCES
-            for path in folder.rglob(pattern)
-            if not _WRITTEN & set(path.relative_to(folder).parts)
-        }
-        parts: Mapping[str, bytes] = {
-            str(path.relative_to(folder)): path.read_bytes() for path in sorted(files)
-        }
-        told = f"{_FORMAT} {version('dbt-core')} {self.warehouse.dialect}".encode()
-        digest = hashlib.sha256(told)
-        for name, content in parts.items():
-            digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
-        return digest.hexdigest()
+        told = (_FORMAT, version("dbt-core"), self.warehouse.dialect, self.raw_columns)
+        return files_digest(self.settings.dbt_project, json.dumps(told))

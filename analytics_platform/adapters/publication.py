@@ -10,12 +10,17 @@ import pyarrow as pa
 from analytics_platform.adapters.contract_gate import Gated
 from analytics_platform.adapters.control_store.facade import ControlStore
 from analytics_platform.adapters.durable_files import room_for
+from analytics_platform.adapters.load_verdicts import (
+    Audit,
+    LoadVerdicts,
+    asset_name,
+)
 from analytics_platform.adapters.promotion import RAW, Promotion, overlay
 from analytics_platform.adapters.quarantine import Quarantine, summary
 from analytics_platform.adapters.sources.arrival import Arrival
 from analytics_platform.adapters.stage import staged
 from analytics_platform.adapters.warehouse import Warehouse
-from analytics_platform.contracts.domain import Domain, Expectation, TableSpec
+from analytics_platform.contracts.domain import Domain, TableSpec
 from analytics_platform.contracts.records import (
     ColumnProfile,
     QuarantineEntry,
@@ -25,28 +30,16 @@ from analytics_platform.contracts.records import (
 from analytics_platform.core.exact_casts import quoted
 from analytics_platform.core.ingestion import (
     Part,
-    contract_check,
-    contract_outcomes,
     corrections_of,
-    count_parts,
-    first_samples,
     isolates_bad_rows,
-    merged_check,
-    merged_outcomes,
-    part_of,
     reasons,
-    refusal,
 )
-from analytics_platform.core.quality import Outcome, verdicts
 from analytics_platform.errors import InvalidData
 from analytics_platform.observability import get_logger
 from analytics_platform.settings import Settings
 
 log = get_logger(__name__)
 
-SAMPLES = 10  # as many as a Verdict holds
-
-Audit = Callable[[Warehouse, str, TableSpec, Sequence[str] | None], list[Outcome]]
 Profile = Callable[
     [Warehouse, str, TableSpec, Sequence[str] | None], tuple[ColumnProfile, ...]
 ]
@@ -100,27 +93,20 @@ class Publisher:
             DiskFull: there was no room; `raw` is as it was.
         """
         with room_for(f"{RAW}.{spec.name}"), self.warehouse.exclusive():
-            with staged(
-                self.warehouse, self.settings, spec, merged(spec, batches)
-            ) as stage:
+            rows = merged(spec, batches)
+            with staged(self.warehouse, self.settings, spec, rows) as stage:
                 self._overlay(stage, spec, parts)
                 judged = self._judge(stage, spec, parts, batches)
                 red = reasons(judged, parts)
                 kept = self._keep(spec, batches, red)
-                rows = self._promote(stage, spec, parts, red)
+                counts = self._promote(stage, spec, parts, red)
             if releasing and not red and releasing not in {one.id for one in kept}:
                 self.store.quarantine.mark_released(releasing, self.at)
             if judging:
-                self._remember(spec, judged, rows)
-        log.info(
-            "table_loaded",
-            table=spec.name,
-            rows=sum(rows.values()),
-            partitions=len(rows),
-            red=sorted(str(part) for part in red),
-            quarantined=sum(entry.rows for entry in kept),
-        )
-        return LoadResult(spec.name, rows, red, tuple(judged), tuple(kept))
+                self._remember(spec, judged, counts)
+        result = LoadResult(spec.name, counts, red, tuple(judged), tuple(kept))
+        _log_outcome(result)
+        return result
 
     def refuse(
         self,
@@ -137,9 +123,7 @@ class Publisher:
             entry = self.quarantine(spec).keep_rows(
                 arrival.rows, part=None, origin=arrival.origin, reason=error.message
             )
-        outcomes = [refusal(part, error.message, count) for part in parts]
-        check = contract_check(spec).model_copy(update={"blocking": True})
-        judged = self._verdicts(spec, outcomes, [check])
+        judged = self._verdicts(spec).refused(parts, error.message, count)
         self.store.verdicts.record(judged)
         log.error("load_refused", table=spec.name, reason=error.message)
         red = dict.fromkeys(parts, error.message)
@@ -150,15 +134,16 @@ class Publisher:
 
         A load of such a partition merges them, and takes the mark away.
         """
-        outcomes = merged_outcomes([part_of(day) for day in days], merged=False)
         for spec in self.domain.tables:
             if spec.name == name:
-                judged = self._verdicts(spec, outcomes, [merged_check()])
-                self.store.verdicts.record(judged)
+                self.store.verdicts.record(self._verdicts(spec).unmerged(days))
 
     def quarantine(self, spec: TableSpec) -> Quarantine:
         """Where this run keeps what it does not let into the table."""
         return Quarantine(self.settings.home, self.store, spec, self.run_id, self.at)
+
+    def _verdicts(self, spec: TableSpec) -> LoadVerdicts:
+        return LoadVerdicts(spec, self.store, self.audit, self.run_id, self.at)
 
     def _overlay(self, stage: str, spec: TableSpec, parts: Sequence[Part]) -> None:
         for corrections in corrections_of(spec, self.domain.tables):
@@ -173,49 +158,11 @@ class Publisher:
         parts: Sequence[Part],
         batches: Sequence[Gated],
     ) -> list[Verdict]:
-        counts = count_parts([(b.rows, b.failing) for b in batches], parts)
-        samples = first_samples([b.samples(SAMPLES) for b in batches], parts)
-        check = contract_check(spec)
-        judged = self._verdicts(
-            spec, contract_outcomes(counts, parts, samples), [check]
-        )
-        if None not in parts:
-            judged += self._judge_unplaced(
-                spec, contract_outcomes(counts, [None], samples)
-            )
-        keys = None if None in parts else [part for part in parts if part]
+        judge = self._verdicts(spec)
+        judged = judge.contract(parts, batches)
         if corrections_of(spec, self.domain.tables):
-            merged_now = merged_outcomes(parts, merged=True)
-            judged += self._verdicts(spec, merged_now, [merged_check()])
-        outcomes = self.audit(self.warehouse, stage, spec, keys)
-        return judged + self._verdicts(spec, outcomes, spec.expectations)
-
-    def _judge_unplaced(
-        self, spec: TableSpec, outcomes: list[Outcome]
-    ) -> list[Verdict]:
-        """Rows of no partition are an error, but they hold no partition back."""
-        check = contract_check(spec).model_copy(update={"blocking": False})
-        judged = self._verdicts(spec, outcomes, [check])
-        known = {v.check: v for v in self._latest(spec) if v.partition is None}
-        before = known.get(check.name)
-        return [v for v in judged if not v.passed or (before and not before.passed)]
-
-    def _latest(self, spec: TableSpec) -> list[Verdict]:
-        return self.store.verdicts.latest([asset_name(spec)])
-
-    def _verdicts(
-        self,
-        spec: TableSpec,
-        outcomes: Iterable[Outcome],
-        checks: Iterable[Expectation],
-    ) -> list[Verdict]:
-        return verdicts(
-            outcomes,
-            checks,
-            asset=asset_name(spec),
-            run_id=self.run_id,
-            evaluated_at=self.at,
-        )
+            judged += judge.merged(parts)
+        return judged + judge.expectations(self.warehouse, stage, parts)
 
     def _keep(
         self, spec: TableSpec, batches: Sequence[Gated], red: Mapping[Part, str]
@@ -284,9 +231,15 @@ def _unplaced(judged: Sequence[Verdict]) -> bool:
     return any(verdict.partition is None and not verdict.passed for verdict in judged)
 
 
-def asset_name(spec: TableSpec) -> str:
-    """How the table's asset is written."""
-    return f"{RAW}/{spec.name}"
+def _log_outcome(result: LoadResult) -> None:
+    log.info(
+        "table_loaded",
+        table=result.table,
+        rows=sum(result.rows.values()),
+        partitions=len(result.rows),
+        red=sorted(str(part) for part in result.red),
+        quarantined=sum(entry.rows for entry in result.quarantined),
+    )
 
 
 def merged(spec: TableSpec, batches: Sequence[Gated]) -> pa.Table:

@@ -35,6 +35,8 @@ def release(publisher: Publisher, id: str) -> LoadResult:
     scope = scope_of(spec, publisher.domain.partitions, keys, publisher.at)
     with gate(spec, rows, scope, origin=entry.origin) as gated:
         result = _publish(publisher, spec, entry, gated)
+        if spec.merges_into and not result.red:
+            publisher.mark_unmerged(spec.merges_into, sorted(gated.good_days))
     if result.red or any(kept.id == id for kept in result.quarantined):
         raise InvalidData(
             f"The quarantine entry {id} still breaks the contract of {spec.name}: "

@@ -12,6 +12,7 @@ import pyarrow as pa
 from analytics_platform.adapters.contract_columns import column_types, create_table
 from analytics_platform.adapters.warehouse import Warehouse
 from analytics_platform.contracts.domain import ColumnType, TableSpec
+from analytics_platform.errors import Unavailable
 from analytics_platform.settings import Settings
 
 STAGE = "stage"
@@ -54,18 +55,39 @@ def _load(
         )
         # What a table held before is of no interest: the stage is made anew.
         pipeline.config.restore_from_destination = False
-        pipeline.run(
-            dlt.resource(
-                rows,
-                name=spec.name,
-                write_disposition="replace",
-                columns={
-                    column.name: {"data_type": "timestamp", "timezone": False}
-                    for column in spec.columns
-                    if column.type is ColumnType.TIMESTAMP
-                },
+        with _transient_told():
+            pipeline.run(
+                dlt.resource(
+                    rows,
+                    name=spec.name,
+                    write_disposition="replace",
+                    columns={
+                        column.name: {"data_type": "timestamp", "timezone": False}
+                        for column in spec.columns
+                        if column.type is ColumnType.TIMESTAMP
+                    },
+                )
             )
-        )
+
+
+@contextmanager
+def _transient_told() -> Iterator[None]:
+    """Turn what dlt knows to be a passing failure of the warehouse into Unavailable."""
+    from dlt.common.destination.exceptions import DestinationTransientException
+    from dlt.pipeline.exceptions import PipelineStepFailed
+
+    try:
+        yield
+    except PipelineStepFailed as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, DestinationTransientException):
+                raise Unavailable(
+                    f"The warehouse did not take the rows: {cause}.",
+                    hint="The load is tried again.",
+                ) from error
+            cause = cause.__cause__
+        raise
 
 
 @contextmanager

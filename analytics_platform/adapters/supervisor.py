@@ -110,6 +110,16 @@ class Supervisor:
         self._on_change()
 
 
+def end_with_parent() -> None:
+    """Ask the kernel to end this process when the one that started it is killed.
+
+    For a child to call before its program begins; Linux only, elsewhere nothing.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "prctl"):
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _spawn(service: Service) -> "subprocess.Popen[bytes]":
     service.log_file.parent.mkdir(parents=True, exist_ok=True)
     with service.log_file.open("ab") as output:
@@ -121,12 +131,5 @@ def _spawn(service: Service) -> "subprocess.Popen[bytes]":
             cwd=service.folder,
             env={**os.environ, **service.environment},
             start_new_session=True,  # a terminal's Ctrl-C goes to the supervisor alone
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads at this point
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - no threads at this point
         )
-
-
-def _end_with_parent() -> None:
-    """Ask the kernel to end this child when the supervisor is killed (Linux)."""
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "prctl"):
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

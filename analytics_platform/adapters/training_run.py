@@ -100,7 +100,8 @@ def _publish(
 
     occasion, mlflow_run_id = runs
     with TemporaryDirectory() as place:
-        folder = Path(place)
+        folder = Path(place) / trained.spec.name  # readable by all, as its place is not
+        folder.mkdir()
         leaking = leaking_inputs(trained.spec, domain, occasion.ancestors)
         evaluation, outcomes = _judge(registry, trained, leaking, folder)
         write_plots(folder, evaluation)

@@ -50,12 +50,15 @@ def carry_out(settings: Settings, request: Request) -> None:
         wanted = _wanted(resources, chosen, graph, request)
         if request.missing:
             wanted = missing(instance, graph, wanted)
+        if not wanted:
+            console.print("Nothing is missing.")
+            return
         with RunDisplay(console, len(wanted)) as display:
             builder = Builder(definitions, instance, resources.store, display.follow)
             built = builder.build(wanted)
     console.print(display.summary(built))
     current = resources.store.verdicts.latest()
-    print_review(console, resources.domain, current, previous)
+    print_review(console, current, previous)
     console.print(
         f"{sum(len(parts) for parts in built.parts.values())} materializations in "
         f"{time.monotonic() - started:.1f} s."

@@ -4,19 +4,17 @@ from collections.abc import Iterable
 
 from rich.console import Console
 
-from analytics_platform.contracts.domain import Domain
 from analytics_platform.contracts.records import Verdict
 from analytics_platform.core.quality import News, Notice, review
 
 
 def print_review(
     console: Console,
-    domain: Domain,
     current: Iterable[Verdict],
     previous: Iterable[Verdict],
 ) -> None:
     """One line per failed check: expected by the data, with the reason, or new."""
-    notices = review(current, previous, reasons=documented_reasons(domain))
+    notices = review(current, previous)
     if not notices:
         console.print("Every check passed.")
         return
@@ -29,16 +27,6 @@ def print_review(
             soft_wrap=True,
             highlight=False,
         )
-
-
-def documented_reasons(domain: Domain) -> dict[tuple[str, str], str]:
-    """Why a documented defect is in the data, by asset and check."""
-    return {
-        (f"raw/{table.name}", expectation.name): expectation.because
-        for table in domain.tables
-        for expectation in table.expectations
-        if expectation.because
-    }
 
 
 def _extent(notice: Notice) -> str:

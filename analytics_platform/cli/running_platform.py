@@ -20,7 +20,7 @@ from analytics_platform.adapters.platform_state import (
     write_state,
 )
 from analytics_platform.adapters.processes import ProcessId, end, family, identify
-from analytics_platform.adapters.supervisor import Supervisor
+from analytics_platform.adapters.supervisor import Supervisor, end_with_parent
 from analytics_platform.cli import platform_services as services
 from analytics_platform.cli.environment import migrated_control_store
 from analytics_platform.clock import ReplaySpec, parse_clock
@@ -70,7 +70,12 @@ class RunningPlatform:
         with self._phase(f"history to {before} loaded, checked, modelled"):
             command = [sys.executable, "-m", "analytics_platform.cli.main"]
             command += ["materialize", "--missing", "--to", keys[-1]]
-            self._history = subprocess.Popen(command, env=os.environ)  # noqa: S603
+            self._history = subprocess.Popen(  # noqa: S603
+                command,
+                env=os.environ,
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - no threads at this point
+            )
+            self._write_state()
             while self._history.poll() is None:
                 self._beat()
             code = self._history.returncode
@@ -130,9 +135,13 @@ class RunningPlatform:
         self._write_state()
 
     def _write_state(self) -> None:
+        services = self._supervisor.identities()
+        history = identify(self._history.pid) if self._history else None
+        if history:
+            services["history"] = history
         state = PlatformState(
             supervisor=_this_process(),
-            services=self._supervisor.identities(),
+            services=services,
             addresses=self._addresses,
             seen_at=datetime.now(UTC),
         )

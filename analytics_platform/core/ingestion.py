@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from analytics_platform.contracts.domain import (
+    Domain,
     Expectation,
     FileInbox,
     Partitions,
@@ -13,7 +14,7 @@ from analytics_platform.contracts.domain import (
     TableSpec,
 )
 from analytics_platform.contracts.records import Scalar, Verdict
-from analytics_platform.core.contract_gate import Scope
+from analytics_platform.core.contract_gate import PARTITION, Scope
 from analytics_platform.core.partitions import bounds
 from analytics_platform.core.quality import Outcome
 
@@ -43,6 +44,17 @@ def is_partitioned(spec: TableSpec) -> bool:
     An inbox is loaded whole: a dropped file brings rows of any partition.
     """
     return spec.partition_date is not None and not isinstance(spec.source, FileInbox)
+
+
+def raw_columns(domain: Domain) -> dict[str, tuple[str, ...]]:
+    """The columns of every raw table, by `schema.table`."""
+    return {
+        f"raw.{spec.name}": (
+            *(column.name for column in spec.columns),
+            *((PARTITION,) if spec.partition_date is not None else ()),
+        )
+        for spec in domain.tables
+    }
 
 
 def isolates_bad_rows(spec: TableSpec) -> bool:

@@ -155,7 +155,7 @@ def _verdict(
         failing_rows=outcome.failing_rows,
         total_rows=outcome.total_rows,
         known_defect=known,
-        detail=outcome.detail,
+        detail=(known and expectation.because) or outcome.detail,
         samples=outcome.samples,
         run_id=run_id,
         evaluated_at=evaluated_at,
@@ -182,5 +182,10 @@ def _notice(
         failing_rows=sum(one.failing_rows for one in members),
         total_rows=sum(one.total_rows for one in members),
         repeated=all(_key(one) in failed_before for one in members),
-        because=reasons.get((asset, check)) if news is News.EXPECTED else None,
+        because=_because(members[0], reasons) if news is News.EXPECTED else None,
     )
+
+
+def _because(verdict: Verdict, reasons: Mapping[tuple[str, str], str]) -> str | None:
+    """The documented reason; a verdict on a known defect carries it as its detail."""
+    return reasons.get((verdict.asset, verdict.check)) or verdict.detail or None

@@ -12,7 +12,7 @@ from analytics_platform.contracts.domain import Domain
 from analytics_platform.core.calendar import increment_keys, iso_week, local_day
 from analytics_platform.core.gate import buildable, in_force
 from analytics_platform.core.run_plan import next_runs, without
-from analytics_platform.defs.dead_runs import mend_dead_runs
+from analytics_platform.defs.dead_runs import PID_TAG, mend_dead_runs
 from analytics_platform.defs.graph import asset_key, neutral_graph
 from analytics_platform.defs.policy import SCHEDULED_GROUPS, SOURCE_GROUPS
 from analytics_platform.defs.runs import (
@@ -20,6 +20,7 @@ from analytics_platform.defs.runs import (
     planned_tags,
     range_tags,
     run_parts,
+    was_kept_back,
 )
 from analytics_platform.observability import get_logger
 
@@ -151,8 +152,10 @@ def _follow_ups(
         yield dg.SkipReason("The code location is not loaded.")
         return
     done = outcome_of_events(context.instance, store, run.run_id)
-    if not done.red or "analytics/pid" in run.tags:
-        # `analytics materialize` plans its own follow-ups.
+    if PID_TAG in run.tags:
+        yield dg.SkipReason("`analytics materialize` plans its own follow-ups.")
+        return
+    if not (done.red or was_kept_back(context.instance, run.run_id)):
         yield dg.SkipReason("No partition of this run is red.")
         return
     graph = neutral_graph(repository.asset_graph)

@@ -5,7 +5,7 @@ import dagster as dg
 from analytics_platform.adapters.control_store.facade import ControlStore
 from analytics_platform.contracts.records import Verdict
 from analytics_platform.core.gate import Graph, Part, blockers, buildable, in_force
-from analytics_platform.defs.graph import neutral_graph
+from analytics_platform.defs.graph import neutral_graph, whole_graph
 
 KEPT_BACK = "kept_back"  # the entry of a Failure's metadata that names what it is
 
@@ -17,7 +17,7 @@ def require_open(context: dg.AssetExecutionContext, store: ControlStore) -> None
         dagster.Failure: some of the run's partitions are kept back; its metadata
             names them. The good ones are built by a run that leaves these out.
     """
-    graph = neutral_graph(context.job_def.asset_layer.asset_graph)
+    graph = neutral_graph(whole_graph(context))
     wanted = _wanted(context, graph)
     verdicts = in_force(store.verdicts.latest(), wanted)
     allowed = buildable(graph, verdicts, wanted)

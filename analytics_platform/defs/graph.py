@@ -9,6 +9,7 @@ from dagster._core.definitions.assets.graph.base_asset_graph import (
     BaseAssetGraph,
     BaseAssetNode,
 )
+from dagster._core.definitions.assets.job.asset_job import JobScopedAssetGraph
 
 from analytics_platform.core.gate import Edge, Graph, Reads
 
@@ -16,6 +17,12 @@ from analytics_platform.core.gate import Edge, Graph, Reads
 def asset_graph(definitions: dg.Definitions) -> AssetGraph:
     """The resolved graph of all assets."""
     return definitions.resolve_asset_graph()
+
+
+def whole_graph(context: dg.AssetExecutionContext) -> "BaseAssetGraph[Any]":
+    """All assets of the code location; a job knows only its own and their parents."""
+    graph = context.job_def.asset_layer.asset_graph
+    return graph.source_asset_graph if isinstance(graph, JobScopedAssetGraph) else graph
 
 
 def neutral_graph(graph: "BaseAssetGraph[Any]") -> Graph:

@@ -58,26 +58,35 @@ def inbox_sensor(spec: TableSpec, domain: Domain) -> dg.SensorDefinition:
         warehouse: dg.ResourceParam[Warehouse],
         store: dg.ResourceParam[ControlStore],
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        now = WallClock().now()
         ingestion = Ingestion(settings, domain, warehouse, store)
-        inbox = ingestion.inbox(spec, run_id="sensor", at=clock.now())
-        files = inbox.folder.pending(now)
-        begun = local_day(clock.now(), domain.timezone) + timedelta(days=1)
-        every = keys(domain.partitions, before=begun)
-        unmerged = _unmerged(store, targets) & set(every)
-        work = _fingerprint(files, unmerged) if files or unmerged else None
-        reason = _reason_to_wait(context.instance, spec, work, now)
-        if reason:
-            yield dg.SkipReason(reason)
-            return
-        if targets:
-            affected = {key_of(domain.partitions, d) for d in inbox.affected(files)}
-            unmerged |= affected
-        tags = {INBOX_TAG: spec.name, WORK_TAG: str(work)}
-        ranges = contiguous(unmerged, every)
-        yield from _requests([spec, *targets], tags, ranges)
+        yield from _look(context, ingestion, [spec, *targets], clock)
 
     return watch
+
+
+def _look(
+    context: dg.SensorEvaluationContext,
+    ingestion: Ingestion,
+    tables: Sequence[TableSpec],
+    clock: Clock,
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """What is to be loaded now; `tables` are the inbox's and what it corrects."""
+    domain, (spec, *targets) = ingestion.domain, tables
+    now = WallClock().now()
+    inbox = ingestion.inbox(spec, run_id="sensor", at=clock.now())
+    files = inbox.folder.pending(now)
+    begun = local_day(clock.now(), domain.timezone) + timedelta(days=1)
+    every = keys(domain.partitions, before=begun)
+    unmerged = _unmerged(ingestion.store, targets) & set(every)
+    work = _fingerprint(files, unmerged) if files or unmerged else None
+    reason = _reason_to_wait(context.instance, spec, work, now)
+    if reason:
+        yield dg.SkipReason(reason)
+        return
+    if targets:
+        unmerged |= {key_of(domain.partitions, day) for day in inbox.affected(files)}
+    tags = {INBOX_TAG: spec.name, WORK_TAG: str(work)}
+    yield from _requests(tables, tags, contiguous(unmerged, every))
 
 
 def _unmerged(store: ControlStore, targets: Sequence[TableSpec]) -> set[str]:

@@ -1,7 +1,6 @@
 """Sources and raw tables: what arrives, and what of it is let in."""
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 
@@ -28,6 +27,8 @@ from analytics_platform.defs.source_columns import (
     source_key,
 )
 from analytics_platform.settings import Settings
+
+Events = Iterator[dg.MaterializeResult[None] | dg.Output[None]]
 
 _KINDS = {
     "distribution": "csv",
@@ -69,8 +70,8 @@ def _raw_table(spec: TableSpec, domain: Domain) -> dg.AssetsDefinition:
     checks = [contract_check(spec), *spec.expectations]
     if corrections:
         checks.append(merged_check())
-    asset = partial(
-        dg.asset,
+    parts = partitions_definition(domain.partitions) if is_partitioned(spec) else None
+    asset: dg.AssetsDefinition = dg.asset(
         key=raw_key(spec),
         deps=[source_key(spec), *(raw_key(table) for table in corrections)],
         description=spec.description,
@@ -83,42 +84,34 @@ def _raw_table(spec: TableSpec, domain: Domain) -> dg.AssetsDefinition:
             "dagster/column_lineage": column_lineage(spec, corrections),
         },
         check_specs=check_specs(raw_key(spec), checks),
+        partitions_def=parts,
+        backfill_policy=dg.BackfillPolicy.single_run() if parts else None,
         pool="warehouse",
-    )
-    if is_partitioned(spec):
-        asset = partial(
-            asset,
-            partitions_def=partitions_definition(domain.partitions),
-            backfill_policy=dg.BackfillPolicy.single_run(),
-        )
+    )(_step(spec, domain))
+    return asset
 
-    @asset()
+
+def _step(spec: TableSpec, domain: Domain) -> Callable[..., Events]:
     def load(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
         clock: dg.ResourceParam[Clock],
         warehouse: dg.ResourceParam[Warehouse],
         store: dg.ResourceParam[ControlStore],
-    ) -> Iterator[dg.MaterializeResult[None] | dg.Output[None]]:
+    ) -> Events:
         ingestion = Ingestion(settings, domain, warehouse, store)
-        keys = context.partition_keys if is_partitioned(spec) else None
         with retrying(context):
             result = ingestion.load(
                 spec,
-                keys,
+                context.partition_keys if is_partitioned(spec) else None,
                 run_id=context.run.run_id,
                 at=clock.now(),
                 now=WallClock().now(),
             )
         rows = {part: {"dagster/row_count": n} for part, n in result.rows.items()}
-        by_part = {part: told for part, told in rows.items() if part is not None}
-        told = {**rows.get(None, {}), "quarantined": len(result.quarantined)}
-        yield from emit(
-            context,
-            raw_key(spec),
-            result.verdicts,
-            by_part if is_partitioned(spec) else None,
-            told,
-        )
+        whole = {**rows.pop(None, {}), "quarantined": len(result.quarantined)}
+        by_part = {str(part): told for part, told in rows.items()}
+        parts = by_part if is_partitioned(spec) else None
+        yield from emit(context, raw_key(spec), result.verdicts, parts, whole)
 
     return load

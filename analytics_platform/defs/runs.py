@@ -21,6 +21,7 @@ from analytics_platform.contracts.records import Verdict
 from analytics_platform.core.gate import Graph, Part, buildable, in_force
 from analytics_platform.core.run_plan import Parts, PlannedRun, next_runs, without
 from analytics_platform.defs.dead_runs import owner_tags
+from analytics_platform.defs.gate import KEPT_BACK
 from analytics_platform.defs.graph import asset_graph, asset_key, neutral_graph
 from analytics_platform.defs.run_events import RunEvent, run_event
 
@@ -127,6 +128,16 @@ def outcome_of_events(
         parts={asset: frozenset(keys) for asset, keys in parts.items()},
         red={asset: frozenset(keys) for asset, keys in red.items()},
     )
+
+
+def was_kept_back(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether a step of the run refused to read something red."""
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
+        if entry.dagster_event:
+            told = entry.dagster_event.step_failure_data.user_failure_data
+            if told and KEPT_BACK in told.metadata:
+                return True
+    return False
 
 
 def run_parts(graph: Graph, run: dg.DagsterRun) -> dict[str, frozenset[Part]]:

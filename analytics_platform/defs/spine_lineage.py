@@ -5,11 +5,11 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
-from dagster._core.definitions.assets.job.asset_job import JobScopedAssetGraph
 
 from analytics_platform.contracts.domain import Spine
 from analytics_platform.core.features import relation_of
 from analytics_platform.core.lineage import Column
+from analytics_platform.defs.graph import whole_graph
 from analytics_platform.defs.known_lineage import lineage_of
 from analytics_platform.errors import NotFound
 
@@ -21,7 +21,7 @@ def spine_ancestors(
 
     A column without a known lineage has none.
     """
-    graph = _whole_graph(context)
+    graph = whole_graph(context)
     source = dg.AssetKey(relation_of(spine.source).split("."))
     if not graph.has(source):
         return {}
@@ -34,12 +34,6 @@ def spine_ancestors(
             continue
         ancestors[name] = tuple(sorted({column.name for column in behind}))
     return ancestors
-
-
-def _whole_graph(context: dg.AssetExecutionContext) -> "BaseAssetGraph[Any]":
-    """All assets of the code location; a job knows only its own and their parents."""
-    graph = context.job_def.asset_layer.asset_graph
-    return graph.source_asset_graph if isinstance(graph, JobScopedAssetGraph) else graph
 
 
 def _upstream(graph: "BaseAssetGraph[Any]", key: dg.AssetKey) -> Iterator[dg.AssetKey]:

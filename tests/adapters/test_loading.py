@@ -1,16 +1,22 @@
 """Loads from sources: what is let in, what is held back, what stays as it was."""
 
+import errno
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from analytics_platform.adapters.promotion import Promotion
 from analytics_platform.adapters.warehouse import Warehouse
-from analytics_platform.contracts.domain import Expectation, TableSpec
+from analytics_platform.contracts.domain import Expectation, RestEndpoint, TableSpec
 from analytics_platform.core.quality import Outcome
-from tests.support.ingestion import NOW, Shop, dropped, orders
+from analytics_platform.errors import DiskFull, InvalidConfiguration, Unavailable
+from tests.support.http_server import Answer, Script, serving
+from tests.support.ingestion import NOW, Shop, dropped, open_shop, orders
 
 JAN, FEB, MAR = "2013-01-01", "2013-02-01", "2013-03-01"
 GOOD = [
@@ -265,3 +271,83 @@ def test_corrections_outlive_a_load_of_their_month(shop: Shop) -> None:
         shop.load([JAN])
         found = shop.rows("select id, amount from raw.orders order by id")
         assert found == [(1, 77.0), (2, 20.0), (6, 6.0)]
+
+
+@pytest.mark.parametrize("where", ["stage", "promotion", "quarantine"])
+def test_a_full_disk_stops_the_load_and_leaves_all_as_it_was(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    shop.offer(GOOD)
+    shop.load([JAN, FEB])
+    shop.offer([(9, "Zoe", 1, "2013-01-09"), (8, "Zoe", -1, "2013-02-09")])
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        if where == "stage":
+            patched.setattr("analytics_platform.adapters.stage._load", full)
+        elif where == "promotion":
+            patched.setattr(Promotion, "_set_aside", full)  # after raw was changed
+        else:
+            patched.setattr(
+                "analytics_platform.adapters.quarantine.write_atomically", full
+            )
+        with pytest.raises(DiskFull):
+            shop.load([JAN, FEB])
+    assert shop.ids() == [1, 2]
+    assert dict(shop.load([JAN, FEB]).rows) == {JAN: 1}
+    assert shop.ids() == [2, 9]
+
+
+def test_a_rest_endpoint_is_loaded_like_any_source(tmp_path: Path) -> None:
+    source = RestEndpoint(url_variable="SHOP_URL", path="orders")
+    first = {"id": 1, "customer": "Ann", "amount": 1.5, "ordered_at": "2013-01-05"}
+    second = {**first, "id": 2, "amount": "much", "ordered_at": "2013-02-05"}
+    script = Script(
+        [
+            Answer(429, headers={"Retry-After": "0"}),
+            Answer(body={"data": [first], "next": 2}),
+            Answer(body={"data": [second], "next": None}),
+        ]
+    )
+    with serving(script) as url:
+        shop = open_shop(
+            tmp_path / "home", orders(source=source), environment={"SHOP_URL": url}
+        )
+        result = shop.load([JAN, FEB])
+        assert dict(result.rows) == {JAN: 1}
+        assert list(result.red) == [FEB]
+        script.answers = [Answer(body={"data": [], "next": None})]
+        assert dict(shop.load([JAN, FEB]).rows) == {JAN: 0, FEB: 0}
+        renamed = {**first, "client": "Ann"}
+        del renamed["customer"]
+        script.answers = [Answer(body={"data": [renamed], "next": None})]
+        told = shop.load([JAN]).red[JAN]
+    assert "column customer is missing; column client is unexpected" in told
+
+
+def test_a_source_without_an_address_is_named(tmp_path: Path) -> None:
+    source = RestEndpoint(url_variable="SHOP_URL", path="orders")
+    shop = open_shop(tmp_path / "home", orders(source=source))
+    with pytest.raises(InvalidConfiguration, match="SHOP_URL: not set"):
+        shop.load([JAN])
+
+
+def test_a_warehouse_that_fails_in_passing_is_unavailable(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dlt.destinations.exceptions import DatabaseTransientException
+    from dlt.pipeline.exceptions import PipelineStepFailed
+    from dlt.pipeline.pipeline import Pipeline
+
+    failed = PipelineStepFailed.__new__(PipelineStepFailed)
+    failed.__cause__ = DatabaseTransientException(ConnectionError("gone away"))
+
+    def fail(*_: object, **__: object) -> None:
+        raise failed
+
+    shop.offer(GOOD)
+    monkeypatch.setattr(Pipeline, "run", fail)
+    with pytest.raises(Unavailable, match="gone away"):
+        shop.load([JAN])

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.system
 
 KEYS = ["2013-01-01", "2013-02-01", "2013-03-01"]
 ROWS = 3_000
-KILLS = 8
+KILLS = 6
 
 
 def version(amount: int) -> list[Row]:
@@ -72,6 +72,14 @@ def test_killed_anywhere_a_load_changes_everything_or_nothing(shop: Shop) -> Non
     assert amounts(shop) == [(KILLS, ROWS)]
     assert not _leftovers(shop.home)
     assert shop.store.quarantine.open() == []
+
+
+def test_two_loads_at_once_take_turns(shop: Shop) -> None:
+    shop.offer(version(1))
+    with loading(shop) as first, loading(shop) as second:
+        assert first.wait(120) == 0
+        assert second.wait(120) == 0
+    assert amounts(shop) == [(1, ROWS)]
 
 
 def _leftovers(home: Path) -> list[Path]:

@@ -136,9 +136,8 @@ def test_a_leaking_domain_is_trained_but_never_released(
     assert registry.challenger("delay")
     assert registry.champion("delay") is None
     alone = materialize(registry, leaking, selection=("releases/delay",))
-    assert alone.success
+    assert not alone.success  # nothing is built from what is red
     assert registry.champion("delay") is None
-    assert registry.history("delay")[-1].action == "refused"
 
 
 def test_a_column_computed_from_a_leak_is_found_through_lineage(

@@ -28,8 +28,8 @@ from analytics_platform.contracts.domain import (
     Slice,
     Spine,
 )
-from analytics_platform.core.training.inputs import target_column
-from analytics_platform.core.training.training_set import CUTOFF, TrainingSet
+from analytics_platform.core.training.columns import CUTOFF, target_column
+from analytics_platform.core.training.training_set import TrainingSet
 from analytics_platform.settings import Settings
 
 START = datetime(2020, 1, 1, tzinfo=UTC)

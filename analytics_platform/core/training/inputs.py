@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from analytics_platform.contracts.domain import Domain, FeatureView, ModelSpec
+from analytics_platform.core.training.columns import feature_column
 from analytics_platform.errors import InvalidUsage
 
 
@@ -17,16 +18,6 @@ class Input:
     name: str
     column: str
     view: str | None = None
-
-
-def target_column(model: str) -> str:
-    """The training set's column that holds a model's target."""
-    return f"target__{model}"
-
-
-def feature_column(view: str, feature: str) -> str:
-    """The training set's column that holds a feature."""
-    return f"{view}__{feature}"
 
 
 def model_inputs(spec: ModelSpec, domain: Domain) -> tuple[Input, ...]:

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.contracts.domain import ModelSpec
+from analytics_platform.core.training.columns import CUTOFF, target_column
 from analytics_platform.core.training.encoding import Targets, numbers
-from analytics_platform.core.training.inputs import target_column
 from analytics_platform.core.training.split import Instants, Mask, Split, split_by_time
-from analytics_platform.core.training.training_set import CUTOFF, TrainingSet
+from analytics_platform.core.training.training_set import TrainingSet
 from analytics_platform.errors import InvalidData
 
 

@@ -4,8 +4,12 @@ from analytics_platform.contracts.domain import Domain, ModelSpec, Spine
 from analytics_platform.core.expression_sql import compile_sql
 from analytics_platform.core.expressions import Kind, parse
 from analytics_platform.core.features import feature_relation, relation_of
-from analytics_platform.core.training.inputs import feature_column, target_column
-from analytics_platform.core.training.training_set import CUTOFF, training_columns
+from analytics_platform.core.training.columns import (
+    CUTOFF,
+    feature_column,
+    target_column,
+    training_columns,
+)
 
 
 def training_query(domain: Domain, dialect: str) -> str:
@@ -41,24 +45,6 @@ def training_query(domain: Domain, dialect: str) -> str:
             f"order by {', '.join(f'spine.{name}' for name in key)}",
         ]
     )
-
-
-def column_sources(domain: Domain) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Per column of the training set, the (relation, column) pairs behind it."""
-    rows = relation_of(domain.spine.source)
-    spine = {name: ((rows, name),) for name in training_columns(domain)}
-    used = {view for model in domain.models for view in model.views}
-    features = {
-        feature_column(view.name, one.name): ((feature_relation(view), one.name),)
-        for view in domain.feature_views
-        if view.name in used
-        for one in view.features
-    }
-    targets = {
-        target_column(model.name): tuple((rows, one) for one in parse(model.target).columns)
-        for model in domain.models
-    }
-    return {**spine, CUTOFF: ((rows, domain.spine.cutoff),), **features, **targets}
 
 
 def _spine_query(domain: Domain, dialect: str) -> str:

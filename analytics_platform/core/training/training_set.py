@@ -9,10 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.contracts.domain import Domain
+from analytics_platform.core.training.columns import CUTOFF
 from analytics_platform.core.training.split import Instants
-
-CUTOFF = "cutoff__"  # the instant of prediction, under a name no column has
 
 
 @dataclass(frozen=True)
@@ -61,14 +59,6 @@ class TrainingSet:
             for part in _values(column):
                 digest.update(part)
         return digest.hexdigest()
-
-
-def training_columns(domain: Domain) -> tuple[str, ...]:
-    """The spine's columns a training set keeps beside the cut-off, key first."""
-    spine = domain.spine
-    sliced = [part.column for model in domain.models for part in model.slices]
-    by = [column for model in domain.models for column in model.baseline_by]
-    return tuple(dict.fromkeys((*spine.key, *spine.columns, *sliced, *by)))
 
 
 def _canonical(table: pa.Table) -> pa.Table:

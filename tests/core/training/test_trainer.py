@@ -6,8 +6,8 @@ import pytest
 
 from analytics_platform.contracts.domain import ModelSpec
 from analytics_platform.core.training.boosting import predict
+from analytics_platform.core.training.columns import target_column
 from analytics_platform.core.training.encoding import encode
-from analytics_platform.core.training.inputs import target_column
 from analytics_platform.core.training.trainer import Trained, train
 from analytics_platform.core.training.training_set import TrainingSet
 from analytics_platform.errors import InvalidData, InvalidUsage

@@ -6,7 +6,8 @@ import duckdb
 import pytest
 import sqlglot
 
-from analytics_platform.core.training.training_query import column_sources, training_query
+from analytics_platform.core.training.columns import column_sources
+from analytics_platform.core.training.training_query import training_query
 from tests.support.model_domain import DOMAIN
 
 _TABLES = """

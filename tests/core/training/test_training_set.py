@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analytics_platform.core.training.training_set import CUTOFF, TrainingSet
+from analytics_platform.core.training.columns import CUTOFF
+from analytics_platform.core.training.training_set import TrainingSet
 from tests.support.model_domain import orders, training_table
 
 

@@ -1,4 +1,4 @@
-"""The toy's data, the same at every call; `python -m tests.domains.toy.dataset` writes it.
+"""The toy's data, equal at every call; `python -m tests.domains.toy.dataset` writes it.
 
 Cairo in September 2010: clocks there went forward on the 10th, at midnight, and back at
 the end of the 30th, so that one day has 23 hours and another one 25.
@@ -85,7 +85,7 @@ def write(folder: Path = DATA) -> None:
 
 
 def _hours() -> Iterator[datetime]:
-    """Every hour of the period, those that a clock skips left out, repeated ones twice."""
+    """Every hour of the period: skipped ones left out, repeated ones twice."""
     instant, end = FIRST.astimezone(UTC), END.astimezone(UTC)
     while instant < end:
         yield instant.astimezone(ZONE)

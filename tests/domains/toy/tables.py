@@ -80,10 +80,13 @@ RENTALS = TableSpec(
     ),
     expectations=(
         Expectation(
-            name="has_rows",
-            type="expect_table_row_count_to_be_between",
-            arguments={"min_value": 10},
-            description="Bikes are rented every day.",
+            name="shorter_than_a_day",
+            type="unexpected_rows_expectation",
+            arguments={
+                "unexpected_rows_query": "select r.* from {batch} r "
+                "where r.returned_at > r.rented_at + interval '1 day'"
+            },
+            description="A bike that comes back does so within a day.",
         ),
         Expectation(
             name="rider_is_known",
