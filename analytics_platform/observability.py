@@ -45,6 +45,7 @@ def configure_logging(
     root = logging.getLogger(ROOT_LOGGER)
     root.handlers = [handler]
     root.setLevel(level)
+    root.propagate = False  # some libraries give the root logger a handler too
     accept_previews()
     configure_structlog()
 

@@ -64,10 +64,11 @@ class DbtProject:
         digest = self._digest()
         if self._cache.get("digest") != digest:
             with exclusive_lock(self.target.parent / "parse.lock"):
-                if self._written_digest() != digest:
+                if self._written_digest() == digest:
+                    self.runner.forget()
+                else:
                     self._compile(digest)
                 self._cache.update(digest=digest, manifest=self._read())
-            self.runner.forget()
         manifest: dict[str, Any] = self._cache["manifest"]
         return manifest
 

@@ -49,8 +49,9 @@ class DbtRunner:
             InvalidUsage: the project cannot be parsed or compiled.
         """
         with _invocation, _variables(environment), _quiet():
-            self._parsed = None
-            self._run(["compile", "--no-introspect", "--no-populate-cache"], None)
+            self._parsed = self._run(["parse"], None)
+            arguments = ["compile", "--no-introspect", "--no-populate-cache"]
+            self._run(arguments, self._parsed)
 
     def forget(self) -> None:
         """Drop the parsed project, because its files have changed."""

@@ -1,9 +1,8 @@
 """Keeps services running: starts them, restarts those that end, ends them all."""
 
-import ctypes
 import os
-import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,6 @@ _FIRST_WAIT_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60.0
 _STABLE_SECONDS = 60.0  # a service that ran this long starts over with short waits
 _GRACE_SECONDS = 10.0
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -52,12 +50,19 @@ class Supervisor:
         """`on_change` is called after a service has been started."""
         self._kept: dict[str, _Kept] = {}
         self._on_change = on_change
+        self._adopted: list[int] = []
+        self._reaper: subprocess.Popen[bytes] | None = None
 
     def start(self, service: Service) -> None:
         """Start a service; from now on it is restarted whenever it ends."""
         self._kept[service.name] = _Kept(service, _spawn(service), time.monotonic())
         log.info("service_started", service=service.name, pid=self.pids[service.name])
-        self._on_change()
+        self._changed()
+
+    def adopt(self, session: int) -> None:
+        """Have this session end too, should this process be killed."""
+        self._adopted.append(session)
+        self._changed()
 
     @property
     def pids(self) -> dict[str, int]:
@@ -89,6 +94,10 @@ class Supervisor:
         for kept in self._kept.values():
             kept.process.wait()
         self._kept.clear()
+        if self._reaper and self._reaper.stdin:
+            self._reaper.stdin.close()
+            self._reaper.wait()
+            self._reaper = None
 
     def _plan_restart(self, kept: _Kept, now: float) -> None:
         if now - kept.started > _STABLE_SECONDS:
@@ -107,17 +116,16 @@ class Supervisor:
         kept.process = _spawn(kept.service)
         kept.started, kept.due = now, None
         log.info("service_restarted", service=kept.service.name, pid=kept.process.pid)
+        self._changed()
+
+    def _changed(self) -> None:
+        if self._reaper is None:
+            self._reaper = _start_reaper()
+        sessions = [*self.pids.values(), *self._adopted]
+        if self._reaper.stdin and self._reaper.poll() is None:
+            self._reaper.stdin.write(f"{' '.join(map(str, sessions))}\n".encode())
+            self._reaper.stdin.flush()
         self._on_change()
-
-
-def end_with_parent() -> None:
-    """Ask the kernel to end this process when the one that started it is killed.
-
-    For a child to call before its program begins; Linux only, elsewhere nothing.
-    """
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "prctl"):
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _spawn(service: Service) -> "subprocess.Popen[bytes]":
@@ -131,5 +139,12 @@ def _spawn(service: Service) -> "subprocess.Popen[bytes]":
             cwd=service.folder,
             env={**os.environ, **service.environment},
             start_new_session=True,  # a terminal's Ctrl-C goes to the supervisor alone
-            preexec_fn=end_with_parent,  # noqa: PLW1509 - no threads at this point
         )
+
+
+def _start_reaper() -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "analytics_platform.adapters.reaper"],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )

@@ -15,7 +15,7 @@ def materialize(
         str | None, typer.Option("--to", help="Last partition, as 2013-12.")
     ] = None,
     select: Annotated[
-        str, typer.Option(help="Dagster asset selection, as 'raw/orders+'.")
+        str, typer.Option(help="Dagster asset selection, such as 'group:marts'.")
     ] = "*",
     missing: Annotated[
         bool, typer.Option("--missing", help="Only what was never built.")

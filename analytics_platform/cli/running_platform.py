@@ -20,7 +20,7 @@ from analytics_platform.adapters.platform_state import (
     write_state,
 )
 from analytics_platform.adapters.processes import ProcessId, end, family, identify
-from analytics_platform.adapters.supervisor import Supervisor, end_with_parent
+from analytics_platform.adapters.supervisor import Supervisor
 from analytics_platform.cli import platform_services as services
 from analytics_platform.cli.environment import migrated_control_store
 from analytics_platform.clock import ReplaySpec, parse_clock
@@ -67,15 +67,17 @@ class RunningPlatform:
         """Materialize what the replay does not show, skipping what is there."""
         before = self._replay_start().date()
         keys = partitions.keys(self._domain.partitions, before=before)
+        if not keys:  # the replay shows everything
+            return
         with self._phase(f"history to {before} loaded, checked, modelled"):
             command = [sys.executable, "-m", "analytics_platform.cli.main"]
             command += ["materialize", "--missing", "--to", keys[-1]]
             self._history = subprocess.Popen(  # noqa: S603
                 command,
                 env=os.environ,
-                preexec_fn=end_with_parent,  # noqa: PLW1509 - no threads at this point
+                start_new_session=True,  # a terminal's Ctrl-C goes to this one alone
             )
-            self._write_state()
+            self._supervisor.adopt(self._history.pid)
             while self._history.poll() is None:
                 self._beat()
             code = self._history.returncode
@@ -135,13 +137,13 @@ class RunningPlatform:
         self._write_state()
 
     def _write_state(self) -> None:
-        services = self._supervisor.identities()
+        running = self._supervisor.identities()
         history = identify(self._history.pid) if self._history else None
         if history:
-            services["history"] = history
+            running["history"] = history
         state = PlatformState(
             supervisor=_this_process(),
-            services=services,
+            services=running,
             addresses=self._addresses,
             seen_at=datetime.now(UTC),
         )

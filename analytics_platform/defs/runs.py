@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 from dagster import DagsterEventType
@@ -21,6 +22,7 @@ from analytics_platform.contracts.records import Verdict
 from analytics_platform.core.gate import Graph, Part, buildable, in_force
 from analytics_platform.core.run_plan import Parts, PlannedRun, next_runs, without
 from analytics_platform.defs.dead_runs import owner_tags
+from analytics_platform.defs.event_storage import swift_events
 from analytics_platform.defs.gate import KEPT_BACK
 from analytics_platform.defs.graph import asset_graph, asset_key, neutral_graph
 from analytics_platform.defs.run_events import RunEvent, run_event
@@ -78,7 +80,11 @@ class Builder:
     def _execute(self, run: PlannedRun) -> Built:
         run_id = str(uuid.uuid4())
         job = self.definitions.resolve_implicit_global_asset_job_def()
-        with _followed(self.instance, run_id, self.on_event):
+        storage = Path(self.instance.root_directory)
+        with (
+            swift_events(storage),
+            _followed(self.instance, run_id, self.on_event),
+        ):
             job.execute_in_process(
                 instance=self.instance,
                 asset_selection=[asset_key(name) for name in sorted(run.assets)],

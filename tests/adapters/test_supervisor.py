@@ -9,10 +9,21 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import psutil
+
 from analytics_platform.adapters.processes import identify, is_alive
 from analytics_platform.adapters.supervisor import Service, Supervisor
 
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(60)")
+# Deaf to SIGTERM, and so is what it starts.
+STUBBORN = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = os.fork()
+if child:
+    print(child, flush=True)
+time.sleep(60)
+"""
 SUPERVISOR = """
 import sys, time
 from pathlib import Path
@@ -87,3 +98,28 @@ def test_a_killed_supervisor_takes_its_services_with_it(tmp_path: Path) -> None:
         assert service is not None
         process.kill()
         assert wait_until(lambda: not is_alive(service))
+
+
+def test_a_killed_supervisor_takes_what_will_not_end_with_it(tmp_path: Path) -> None:
+    log_file = tmp_path / "s.log"
+    command = [sys.executable, "-c", SUPERVISOR, str(log_file)]
+    with subprocess.Popen(
+        [*command, sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        service = identify(int(process.stdout.readline()))
+        assert service is not None
+        assert wait_until(lambda: len(log_file.read_text().split()) == 1)
+        child = identify(int(log_file.read_text()))
+        assert child is not None
+        process.kill()
+        assert wait_until(lambda: not is_alive(service) and not is_alive(child), 15)
+
+
+def test_a_reaper_ends_with_its_supervisor(tmp_path: Path) -> None:
+    supervisor = Supervisor()
+    supervisor.start(Service("sleeper", SLEEPER, tmp_path / "sleeper.log"))
+    started = psutil.Process().children()
+    assert len(started) == 2
+    supervisor.stop()
+    assert not any(child.is_running() for child in started)

@@ -79,3 +79,30 @@ def test_the_sql_of_the_engine_is_understood() -> None:
         "p90": ["raw/orders.price"],
         "at": ["raw/orders.id"],
     }
+
+
+def test_a_table_that_the_project_does_not_document_is_known_by_its_declaration() -> (
+    None
+):
+    sql = "with all_orders as (select * from raw.orders) select price from all_orders"
+    bare = manifest(source_node("orders", []), model_node("fct", READS, sql=sql))
+    declared = {"raw.orders": ("id", "price")}
+    found = manifest_lineage(bare, dialect="duckdb", declared=declared)
+    assert found["models"]["model.shop.fct"] == {"price": ["raw/orders.price"]}
+
+
+def test_a_table_that_nobody_documents_hides_no_more_than_its_own_columns() -> None:
+    node = model_node("fct", ["source.shop.raw.notes", *READS])
+    sql = (
+        "with notes as (select * from raw.notes), orders as (select * from raw.orders) "
+        "select orders.id, notes.text from orders cross join notes"
+    )
+    star = model_node("copy", ["source.shop.raw.notes"], sql="select * from raw.notes")
+    found = manifest_lineage(
+        manifest(
+            source_node("notes", []), ORDERS, {**node, "compiled_code": sql}, star
+        ),
+        dialect="duckdb",
+    )
+    assert found["models"]["model.shop.fct"] == {"id": ["raw/orders.id"]}
+    assert found["unparsed"] == ["model.shop.copy"]

@@ -13,20 +13,38 @@ PARTITIONED = (
     "mart_carrier_daily",
     "mart_carrier_hourly",
 )
-WHOLE = ("mart_route_performance", "mart_weather_impact", "dim_airports", "dim_carriers")
+WHOLE = (
+    "mart_route_performance",
+    "mart_weather_impact",
+    "dim_airports",
+    "dim_carriers",
+)
 
 
-def mart_bytes(home: Commands, months: list[str]) -> dict[tuple[str, str], bytes]:
-    """Each mart's rows of each month in order of all columns, as a Parquet file."""
+# Names a plane's version by the instant at which this home first saw it.
+_OF_THE_HOME = "plane_version_key"
+
+
+def mart_bytes(
+    home: Commands, months: list[str], *, same_home: bool = False
+) -> dict[tuple[str, str], bytes]:
+    """Each mart's rows of each month in order of all columns, as a Parquet file.
+
+    Without what differs from home to home, unless they are compared with the same.
+    """
     found = {}
     target = home.folder / "compared.parquet"
     with _opened(home) as connection:
         for table in PARTITIONED:
             for month in months:
-                rows = f"marts.{table} where partition_date = '{month}-01'"
+                columns = "*" if same_home else _comparable(table)
+                part = f"partition_date = '{month}-01'"
+                rows = f"select {columns} from marts.{table} where {part}"
                 found[table, month] = _written(connection, rows, target)
-        for table in WHOLE:
-            found[table, ""] = _written(connection, f"marts.{table}", target)
+        for table in _built(connection) & {*WHOLE}:
+            found[table, ""] = _written(
+                connection, f"select * from marts.{table}", target
+            )
     return found
 
 
@@ -46,8 +64,17 @@ def _opened(home: Commands) -> duckdb.DuckDBPyConnection:
     )
 
 
-def _written(
-    connection: duckdb.DuckDBPyConnection, rows: str, target: Path
-) -> bytes:
-    connection.execute(f"copy (select * from {rows} order by all) to '{target}'")
+def _written(connection: duckdb.DuckDBPyConnection, rows: str, target: Path) -> bytes:
+    connection.execute(f"copy ({rows} order by all) to '{target}'")
     return target.read_bytes()
+
+
+def _built(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    found = connection.execute(
+        "select table_name from duckdb_tables() where schema_name = 'marts'"
+    )
+    return {str(name) for (name,) in found.fetchall()}
+
+
+def _comparable(table: str) -> str:
+    return f"* exclude ({_OF_THE_HOME})" if table == "fct_flights" else "*"

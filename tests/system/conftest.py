@@ -41,7 +41,9 @@ def new_home(tmp_path_factory: pytest.TempPathFactory) -> NewHome:
 def built(new_home: NewHome) -> Commands:
     """A home with four months up to the published snapshot; read it or copy it."""
     home = new_home()
-    ended = home.run("materialize", "--from", FIRST, "--to", LAST, "--select", PUBLISHED)
+    ended = home.run(
+        "materialize", "--from", FIRST, "--to", LAST, "--select", PUBLISHED
+    )
     assert ended.code == 0, ended.text
     return home
 

@@ -1,6 +1,5 @@
 """One bad row among four months: what is built, what is kept back, what repairs it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ def home(new_home: NewHome) -> Commands:
 
 
 @pytest.fixture(scope="module")
-def broken(home: Commands) -> Iterator[Ended]:
+def broken(home: Commands) -> Ended:
     source = _flights(home)
     good = source.read_text()
     lines = good.splitlines(keepends=True)
@@ -32,7 +31,7 @@ def broken(home: Commands) -> Iterator[Ended]:
     source.write_text("".join(lines))
     ended = home.run(*BUILD)
     source.write_text(good)
-    yield ended
+    return ended
 
 
 def test_a_bad_row_keeps_its_month_back_and_no_other(

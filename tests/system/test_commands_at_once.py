@@ -36,4 +36,6 @@ def test_two_builds_at_once_both_succeed_and_touch_their_own_month_only(
     assert months.keys() == {"2013-02", "2013-03"}
     assert again["marts/fct_flights", "2013-02-01"] == 1
     assert again["published/snapshot", None] == 2
-    assert mart_bytes(copy_of_built, MONTHS) == mart_bytes(built, MONTHS)
+    here = mart_bytes(copy_of_built, MONTHS, same_home=True)
+    there = mart_bytes(built, MONTHS, same_home=True)
+    assert [key for key in sorted(here) if here[key] != there[key]] == []

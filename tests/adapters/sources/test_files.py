@@ -9,9 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from analytics_platform.adapters.sources.csv_files import UnreadableFile, read_csv
-from analytics_platform.adapters.sources.distribution import read_distribution
+from analytics_platform.adapters.sources.distribution import (
+    read_distribution,
+    read_package,
+)
 from analytics_platform.adapters.sources.files import read_file
-from analytics_platform.contracts.domain import DistributionFile
+from analytics_platform.contracts.domain import DistributionFile, PackageFile
 from analytics_platform.core.contract_gate import LINE
 from analytics_platform.errors import NotFound
 from tests.support.ingestion import DISTRIBUTION, make_distribution
@@ -132,3 +135,24 @@ def test_what_is_not_installed_is_named(distribution: Path) -> None:
     (distribution / "x.csv.zip").write_bytes(b"no archive")
     with pytest.raises(UnreadableFile, match="not a zip file"):
         read_distribution(declared("x.csv.zip"))
+
+
+def test_a_file_of_a_package_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "packed_orders" / "data").mkdir(parents=True)
+    (tmp_path / "packed_orders" / "__init__.py").write_text("")
+    (tmp_path / "packed_orders" / "data" / "x.csv").write_text("a\n1\nNA\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = PackageFile(package="packed_orders", path="data/x.csv", null_text="NA")
+    arrival = read_package(source)
+    assert arrival.rows.to_pylist() == [{"a": "1"}, {"a": None}]
+    assert arrival.origin == "packed_orders/data/x.csv"
+
+
+@pytest.mark.parametrize(
+    ("package", "path"), [("tests.support", "y.csv"), ("nobodys.package", "x.csv")]
+)
+def test_a_package_without_the_file_is_named(package: str, path: str) -> None:
+    with pytest.raises(NotFound, match=f"The package {package} has no file {path}"):
+        read_package(PackageFile(package=package, path=path))

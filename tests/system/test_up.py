@@ -1,0 +1,179 @@
+"""The whole platform: started, used, killed, started again and ended."""
+
+import json
+import os
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import psutil
+import pytest
+
+from analytics_platform.adapters.clock_state import read_state as read_clock
+from analytics_platform.adapters.platform_state import read_state
+from tests.support.commands import Command, Commands, alive, family_of
+from tests.system.conftest import NewHome
+
+pytestmark = pytest.mark.system
+
+# One month of history; the replay begins an hour before the second of February.
+SPEED = 600
+CLOCK = f"replay:2013-02-02T04:00:00Z@{SPEED}"
+GONE_SECONDS = 15.0
+A_DAY_SECONDS = 300.0
+Part = tuple[str, str | None]
+REPORT: Part = ("reports/flight_operations", None)
+
+
+@pytest.fixture(scope="module")
+def home(new_home: NewHome) -> Commands:
+    found = new_home()
+    return replace(found, variables={**found.variables, "ANALYTICS_CLOCK": CLOCK})
+
+
+@dataclass(frozen=True)
+class Life:
+    """What one `up` showed before it was killed, and what was left 15 s later."""
+
+    pages_before_history: bool
+    second: tuple[int, str]
+    status: tuple[int, str]
+    left: list[psutil.Process]
+
+
+@pytest.fixture(scope="module")
+def killed_while_loading(home: Commands) -> Life:
+    """The first `up`, killed (-9) while it loads history."""
+    with home.started("up") as up:
+        up.wait_for(lambda: _answers(home))
+        early = "history to" not in up.text
+        second, status = home.run("up"), home.run("status", "--json")
+        up.wait_for(lambda: "raw__flights" in up.steps_begun)
+        left = _killed(up)
+    return Life(early, (second.code, second.text), (status.code, status.text), left)
+
+
+@pytest.fixture(scope="module")
+def running(home: Commands, killed_while_loading: Life) -> Iterator[Command]:
+    """The second `up`, with history loaded and the replay going on."""
+    assert not killed_while_loading.left
+    with home.started("up") as up:
+        up.wait_for(lambda: "Everything runs." in up.text)
+        yield up
+
+
+def test_a_taken_port_names_its_owner(home: Commands) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        other = replace(
+            home, variables={**home.variables, "ANALYTICS_PORTS__DAGSTER": port}
+        )
+        refused = other.run("up")
+    assert refused.code == 2, refused.text
+    assert f"Port {port}" in refused.text
+    assert f"(process {os.getpid()})" in refused.text
+
+
+def test_pages_open_while_history_is_loaded(killed_while_loading: Life) -> None:
+    assert killed_while_loading.pages_before_history
+
+
+def test_a_second_up_prints_the_addresses_of_the_first(
+    home: Commands, killed_while_loading: Life
+) -> None:
+    code, text = killed_while_loading.second
+    assert code == 0, text
+    assert f"http://localhost:{_port(home)}" in text
+
+
+def test_status_answers_while_history_is_loaded(killed_while_loading: Life) -> None:
+    code, text = killed_while_loading.status
+    assert code == 0, text
+    assets = {one["asset"] for one in json.loads(text[text.index("[") :])}
+    assert {"raw/flights", REPORT[0]} <= assets
+
+
+def test_a_killed_supervisor_leaves_no_process(killed_while_loading: Life) -> None:
+    assert killed_while_loading.left == []
+
+
+def test_a_day_that_passes_reaches_the_report_by_itself(
+    home: Commands, running: Command
+) -> None:
+    began = time.monotonic()
+
+    def new(part: Part) -> bool:
+        time.sleep(1)  # the platform needs the processor more
+        return part in home.inside.materialized()
+
+    for asset in ("raw/flights", "marts/fct_flights", "features/plane_arrivals"):
+        left = A_DAY_SECONDS + began - time.monotonic()
+        running.wait_for(partial(new, (asset, "2013-02-01")), left)
+    reports = home.inside.materialized()[REPORT]
+    left = A_DAY_SECONDS + began - time.monotonic()
+    running.wait_for(lambda: home.inside.materialized()[REPORT] > reports, left)
+    built = home.inside.materialized()
+    assert built["marts/fct_flights", "2013-01-01"] == 1, "it did not change"
+
+
+def test_after_a_kill_the_replay_goes_on_where_it_was(
+    home: Commands, running: Command
+) -> None:
+    assert _killed(running) == []
+    state, clock = read_state(home.folder), read_clock(home.folder)
+    assert state
+    assert clock
+    seen = clock.position_at(state.seen_at)
+    assert datetime.now(UTC) - state.seen_at > timedelta(seconds=1)
+
+    with home.started("up") as up:
+        up.wait_for(lambda: _answers(home))
+        stopped = read_clock(home.folder)
+        assert stopped
+        assert stopped.is_paused
+        assert abs(stopped.position - seen) < timedelta(seconds=SPEED)
+        up.wait_for(lambda: "Everything runs." in up.text)
+        resumed = read_clock(home.folder)
+        assert resumed
+        assert not resumed.is_paused
+        assert seen <= resumed.position < seen + timedelta(seconds=SPEED)
+        members = family_of(up.process.pid)
+        down = home.run("down")
+        assert down.code == 0, down.text
+        assert up.ended(10).code == 0
+    assert alive(members) == []
+    assert read_state(home.folder) is None
+    for name in ("ANALYTICS_PORTS__DAGSTER", "ANALYTICS_PORTS__MLFLOW"):
+        socket.create_server(("127.0.0.1", int(home.variables[name]))).close()
+
+
+def _killed(up: Command) -> list[psutil.Process]:
+    """Kill the supervisor alone; gives what of its family still runs 15 s later."""
+    members = family_of(up.process.pid)
+    up.process.kill()
+    up.process.wait(10)
+    deadline = time.monotonic() + GONE_SECONDS
+    while alive(members) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    left = alive(members)
+    for process in left:
+        process.kill()
+    return left
+
+
+def _answers(home: Commands) -> bool:
+    address = f"http://127.0.0.1:{_port(home)}/server_info"
+    try:
+        with urllib.request.urlopen(address, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _port(home: Commands) -> str:
+    return home.variables["ANALYTICS_PORTS__DAGSTER"]
