@@ -51,6 +51,7 @@ class RunningPlatform:
         """Bring the control store up to date, then open Dagster's pages."""
         with self._phase("control store up to date"):
             migrated_control_store(self._settings)
+            _mend_runs_left_behind()
             self._stop_clock_at_start()
         with self._phase("Dagster's pages open"):
             port = services.free_port()
@@ -162,6 +163,15 @@ class RunningPlatform:
         started = time.monotonic()
         yield
         self._console.print(f"[{time.monotonic() - started:6.1f} s] {outcome}")
+
+
+def _mend_runs_left_behind() -> None:
+    """Mark failed what the last platform left running: what launches runs has ended."""
+    from analytics_platform.defs.dead_runs import mend_dead_runs
+    from analytics_platform.defs.instance import open_instance
+
+    with open_instance() as instance:
+        mend_dead_runs(instance, launcher_ended=True)
 
 
 def replay_of(domain: Domain) -> ReplaySpec:

@@ -277,8 +277,8 @@ class ModelSpec(Declaration):
     """A model to train and promote.
 
     `target` is an expression over the spine's source; rows for which it is null
-    (such as an order never delivered) are not trained on. `leaks` names columns that are
-    known only after the cut-off and must never be an input. `baseline_by` are the
+    (such as an order never delivered) are not trained on. `leaks` names columns known
+    only after the cut-off and must never be an input. `baseline_by` are the
     spine columns of the history baseline. `worse_by` is the relative loss by which a
     slice may be worse than the champion's before the gate refuses.
     """

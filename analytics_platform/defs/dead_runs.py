@@ -33,15 +33,18 @@ def owner_tags(pid: int) -> dict[str, str]:
     }
 
 
-def mend_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+def mend_dead_runs(
+    instance: dg.DagsterInstance, *, launcher_ended: bool = False
+) -> list[str]:
     """Mark failed every active run of this machine whose process is gone.
 
     Frees the pool slots they hold. Gives the ids of the runs that were mended. A run
-    whose process is not known yet is left to Dagster's own run monitoring.
+    whose process is not known yet is left to Dagster's own run monitoring, unless
+    what was to launch it has ended.
     """
     mended = []
     for run in instance.get_runs(RunsFilter(statuses=_ACTIVE)):
-        if _is_dead(instance, run):
+        if _is_dead(instance, run, unknown=launcher_ended):
             instance.report_run_failed(
                 run, "The process of this run ended without reporting: killed?"
             )
@@ -51,7 +54,9 @@ def mend_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     return mended
 
 
-def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+def _is_dead(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, *, unknown: bool
+) -> bool:
     if PID_TAG in run.tags:
         if run.tags.get(HOST_TAG) != socket.gethostname():
             return False
@@ -60,7 +65,7 @@ def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
         return now is None or abs(now.started - started) > _TOLERANCE_SECONDS
     told = _told_process(instance, run)
     if told is None:
-        return False
+        return unknown
     pid, at = told
     now = identify(pid)
     # A process that began after the event was written only inherited the id.

@@ -1,5 +1,6 @@
 """What holds for every asset: an owner, freshness, automation."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +25,8 @@ def apply_policy(
     data every 144 seconds, so freshness windows shrink alike.
     """
     windows = {f"raw/{table.name}": table.fresh_within for table in domain.tables}
+    specs = definitions.resolve_all_asset_specs()
+    partitioned = {spec.key for spec in specs if spec.partitions_def is not None}
     longest = max(windows.values())
 
     def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
@@ -41,7 +44,7 @@ def apply_policy(
             fail_window=max(window / speed, _SHORTEST_WINDOW)
         )
         spec = spec.replace_attributes(freshness_policy=policy)
-        condition = automation_condition(spec)
+        condition = automation_condition(spec, partitioned)
         if condition is None:
             return spec
         return spec.replace_attributes(automation_condition=condition)
@@ -50,10 +53,13 @@ def apply_policy(
 
 
 def automation_condition(
-    spec: dg.AssetSpec,
+    spec: dg.AssetSpec, partitioned: Collection[dg.AssetKey]
 ) -> "dg.AutomationCondition[Any] | None":
     """When an asset builds itself: after a dependency did, unless one is running.
 
+    What reads partitions follows these alone: a reference table that is loaded anew
+    every day would otherwise rebuild all history every day. It reaches the open
+    partition with its next increment, the others when they are built again.
     Sources follow the clock and training its schedule instead. Dagster's own
     `eager` looks at the latest time window by wall time, which a replay is not in.
     """
@@ -61,7 +67,11 @@ def automation_condition(
         return None
     condition = dg.AutomationCondition
     ready = ~condition.any_deps_in_progress() & ~condition.in_progress()
-    updated = condition.any_deps_updated().since_last_handled()
+    deps = {dep.asset_key for dep in spec.deps}
+    trigger = condition.any_deps_updated()
+    if wholes := deps.difference(partitioned) if deps & set(partitioned) else set():
+        trigger = trigger.ignore(dg.AssetSelection.assets(*wholes))
+    updated = trigger.since_last_handled()
     if spec.partitions_def is not None:
         ready = ready & ~condition.any_deps_missing()
     return updated & ready

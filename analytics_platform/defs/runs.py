@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
-from dagster import DagsterEventType
+from dagster import DagsterEventType, DagsterRunStatus
 
 from analytics_platform.adapters.control_store.facade import ControlStore
 from analytics_platform.contracts.domain import Severity
@@ -30,6 +30,7 @@ from analytics_platform.defs.run_events import RunEvent, run_event
 _POLL_SECONDS = 0.3
 _FIRST_TAG = "dagster/asset_partition_range_start"
 _LAST_TAG = "dagster/asset_partition_range_end"
+_INTERRUPTED = "DagsterExecutionInterruptedError"
 _PARTITION_TAG = "dagster/partition"
 
 OnEvent = Callable[[RunEvent], None]
@@ -66,6 +67,8 @@ class Builder:
         while runs := self._plan(graph, remaining, built):
             for run in runs:
                 done = self._execute(run)
+                if was_interrupted(self.instance, done.run_ids[0]):
+                    raise KeyboardInterrupt
                 remaining = without(remaining, _tried(graph, run, done))
                 built = _joined(built, done)
         return replace(built, left=remaining)
@@ -133,6 +136,16 @@ def outcome_of_events(
         run_ids=(run_id,),
         parts={asset: frozenset(keys) for asset, keys in parts.items()},
         red={asset: frozenset(keys) for asset, keys in red.items()},
+    )
+
+
+def was_interrupted(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether somebody ended the run: Ctrl-C, or a request to terminate."""
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.status is DagsterRunStatus.CANCELED:
+        return True
+    return any(
+        _INTERRUPTED in error for error in _step_errors(instance, run_id).values()
     )
 
 

@@ -91,6 +91,14 @@ def test_a_reused_process_id_does_not_keep_a_run_alive(
     assert mend_dead_runs(instance) == [run.run_id]
 
 
+def test_a_run_that_never_began_is_dead_once_its_launcher_is(
+    instance: dg.DagsterInstance,
+) -> None:
+    run = instance.create_run_for_job(_job(), status=DagsterRunStatus.STARTING)
+    assert mend_dead_runs(instance) == []
+    assert mend_dead_runs(instance, launcher_ended=True) == [run.run_id]
+
+
 def _job() -> dg.JobDefinition:
     @dg.job
     def empty() -> None:

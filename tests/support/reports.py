@@ -169,7 +169,23 @@ def quality() -> Quality:
 
 def model() -> ModelFacts:
     """A regression with one baseline, calibration, a slice and a decision."""
-    manifest = ModelManifest(
+    decision = LedgerEntry(
+        sequence=1,
+        at=AT,
+        actor="run run-gate",
+        action="promote",
+        subject="model/wait",
+        details={"to": "v1", "loss": 4.25, "reasons": ["better beyond doubt"]},
+        previous_hash="",
+        hash="",
+    )
+    return ModelFacts(
+        _model_manifest(), "Waiting time", "Minutes.", _evaluation(), (decision,)
+    )
+
+
+def _model_manifest() -> ModelManifest:
+    return ModelManifest(
         name="wait",
         version="v1",
         task="regression",
@@ -186,7 +202,10 @@ def model() -> ModelFacts:
         created_at=AT,
         files={},
     )
-    evaluation = Evaluation(
+
+
+def _evaluation() -> Evaluation:
+    return Evaluation(
         model="wait",
         task="regression",
         unit="min",
@@ -213,17 +232,6 @@ def model() -> ModelFacts:
         ),
         contributions=(Contribution(input="shop", mean_absolute=2.0, share=1.0),),
     )
-    decision = LedgerEntry(
-        sequence=1,
-        at=AT,
-        actor="run run-gate",
-        action="promote",
-        subject="model/wait",
-        details={"to": "v1", "loss": 4.25, "reasons": ["better beyond doubt"]},
-        previous_hash="",
-        hash="",
-    )
-    return ModelFacts(manifest, "Waiting time", "Minutes.", evaluation, (decision,))
 
 
 def manifest() -> SnapshotManifest:

@@ -1,4 +1,4 @@
-"""The whole platform: started, used, killed, started again and ended."""
+"""The whole platform: started, used while it loads history, and killed."""
 
 import json
 import os
@@ -6,28 +6,19 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import psutil
 import pytest
 
-from analytics_platform.adapters.clock_state import read_state as read_clock
-from analytics_platform.adapters.platform_state import read_state
 from tests.support.commands import Command, Commands, alive, family_of
 from tests.system.conftest import NewHome
 
 pytestmark = pytest.mark.system
 
-# One month of history; the replay begins an hour before the second of February.
-SPEED = 600
-CLOCK = f"replay:2013-02-02T04:00:00Z@{SPEED}"
+# One month of history.
+CLOCK = "replay:2013-02-02T04:00:00Z@600"
 GONE_SECONDS = 15.0
-A_DAY_SECONDS = 300.0
-Part = tuple[str, str | None]
-REPORT: Part = ("reports/flight_operations", None)
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +49,6 @@ def killed_while_loading(home: Commands) -> Life:
     return Life(early, (second.code, second.text), (status.code, status.text), left)
 
 
-@pytest.fixture(scope="module")
-def running(home: Commands, killed_while_loading: Life) -> Iterator[Command]:
-    """The second `up`, with history loaded and the replay going on."""
-    assert not killed_while_loading.left
-    with home.started("up") as up:
-        up.wait_for(lambda: "Everything runs." in up.text)
-        yield up
-
-
 def test_a_taken_port_names_its_owner(home: Commands) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
@@ -95,61 +77,11 @@ def test_status_answers_while_history_is_loaded(killed_while_loading: Life) -> N
     code, text = killed_while_loading.status
     assert code == 0, text
     assets = {one["asset"] for one in json.loads(text[text.index("[") :])}
-    assert {"raw/flights", REPORT[0]} <= assets
+    assert {"raw/flights", "reports/flight_operations"} <= assets
 
 
 def test_a_killed_supervisor_leaves_no_process(killed_while_loading: Life) -> None:
     assert killed_while_loading.left == []
-
-
-def test_a_day_that_passes_reaches_the_report_by_itself(
-    home: Commands, running: Command
-) -> None:
-    began = time.monotonic()
-
-    def new(part: Part) -> bool:
-        time.sleep(1)  # the platform needs the processor more
-        return part in home.inside.materialized()
-
-    for asset in ("raw/flights", "marts/fct_flights", "features/plane_arrivals"):
-        left = A_DAY_SECONDS + began - time.monotonic()
-        running.wait_for(partial(new, (asset, "2013-02-01")), left)
-    reports = home.inside.materialized()[REPORT]
-    left = A_DAY_SECONDS + began - time.monotonic()
-    running.wait_for(lambda: home.inside.materialized()[REPORT] > reports, left)
-    built = home.inside.materialized()
-    assert built["marts/fct_flights", "2013-01-01"] == 1, "it did not change"
-
-
-def test_after_a_kill_the_replay_goes_on_where_it_was(
-    home: Commands, running: Command
-) -> None:
-    assert _killed(running) == []
-    state, clock = read_state(home.folder), read_clock(home.folder)
-    assert state
-    assert clock
-    seen = clock.position_at(state.seen_at)
-    assert datetime.now(UTC) - state.seen_at > timedelta(seconds=1)
-
-    with home.started("up") as up:
-        up.wait_for(lambda: _answers(home))
-        stopped = read_clock(home.folder)
-        assert stopped
-        assert stopped.is_paused
-        assert abs(stopped.position - seen) < timedelta(seconds=SPEED)
-        up.wait_for(lambda: "Everything runs." in up.text)
-        resumed = read_clock(home.folder)
-        assert resumed
-        assert not resumed.is_paused
-        assert seen <= resumed.position < seen + timedelta(seconds=SPEED)
-        members = family_of(up.process.pid)
-        down = home.run("down")
-        assert down.code == 0, down.text
-        assert up.ended(10).code == 0
-    assert alive(members) == []
-    assert read_state(home.folder) is None
-    for name in ("ANALYTICS_PORTS__DAGSTER", "ANALYTICS_PORTS__MLFLOW"):
-        socket.create_server(("127.0.0.1", int(home.variables[name]))).close()
 
 
 def _killed(up: Command) -> list[psutil.Process]:
