@@ -1,10 +1,12 @@
 """Which days and weeks have passed on the platform's clock, in the domain's zone."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from analytics_platform.contracts.domain import Partitions
 from analytics_platform.core import partitions as partition_keys
+
+_DAY = timedelta(days=1)
 
 
 def local_day(now: datetime, timezone: str) -> date:
@@ -12,19 +14,17 @@ def local_day(now: datetime, timezone: str) -> date:
     return now.astimezone(ZoneInfo(timezone)).date()
 
 
-def increment_keys(
-    partitions: Partitions, *, since: date | None, today: date
-) -> list[str]:
+def increment_keys(partitions: Partitions, *, since: date, today: date) -> list[str]:
     """The partitions that a daily increment on `today` has to load again.
 
-    The open partition, and every one closed since the day of the last increment, so
-    that its last rows arrive too. Nothing when that day is today, or outside the
-    domain's partitions.
+    Those of the days that ended since the increment of the day `since`, and of the day
+    before these, whose last rows became known after its midnight. A partition is first
+    loaded when its first day is over: before, it has nothing to show.
     """
-    if since == today:
+    if since >= today:
         return []
-    first = partition_keys.key_of(partitions, since or today)
-    last = partition_keys.key_of(partitions, today)
+    first = partition_keys.key_of(partitions, since - _DAY)
+    last = partition_keys.key_of(partitions, today - _DAY)
     return [key for key in partition_keys.keys(partitions) if first <= key <= last]
 
 

@@ -79,16 +79,20 @@ def _increment_sensor(
         job=job,
         minimum_interval_seconds=_TICK_SECONDS,
         default_status=_RUNNING,
-        description="On each new day of the platform's clock, load the open partition.",
+        description="On each new day of the platform's clock, load the day before.",
     )
     def daily_increment(
         context: dg.SensorEvaluationContext, clock: dg.ResourceParam[Clock]
     ) -> dg.SensorResult | dg.SkipReason:
         today = local_day(clock.now(), domain.timezone)
-        since = date.fromisoformat(context.cursor) if context.cursor else None
+        if not context.cursor:  # history was loaded up to today
+            return dg.SensorResult(
+                skip_reason=f"{today} begins.", cursor=today.isoformat()
+            )
+        since = date.fromisoformat(context.cursor)
         keys = increment_keys(domain.partitions, since=since, today=today)
         if not keys:
-            return dg.SkipReason(f"{today} was loaded; the domain has no newer day.")
+            return dg.SkipReason(f"No day has ended since the increment of {since}.")
         if context.instance.get_runs(
             RunsFilter(job_name=INCREMENT_JOB, statuses=_UNFINISHED), limit=1
         ):

@@ -18,8 +18,18 @@ def test_a_day_is_loaded_once() -> None:
     assert increment_keys(YEAR, since=today, today=today) == []
 
 
-def test_a_new_month_also_completes_the_one_that_closed() -> None:
+def test_a_day_in_the_month_loads_the_open_month() -> None:
+    keys = increment_keys(YEAR, since=date(2013, 11, 4), today=date(2013, 11, 5))
+    assert keys == ["2013-11-01"]
+
+
+def test_the_first_of_a_month_completes_the_one_that_closed() -> None:
     keys = increment_keys(YEAR, since=date(2013, 11, 30), today=date(2013, 12, 1))
+    assert keys == ["2013-11-01"]
+
+
+def test_the_second_of_a_month_opens_it_and_takes_in_what_came_after_midnight() -> None:
+    keys = increment_keys(YEAR, since=date(2013, 12, 1), today=date(2013, 12, 2))
     assert keys == ["2013-11-01", "2013-12-01"]
 
 
@@ -28,14 +38,10 @@ def test_after_a_pause_every_partition_since_is_loaded() -> None:
     assert keys == ["2013-09-01", "2013-10-01", "2013-11-01"]
 
 
-def test_the_last_partition_is_completed_after_the_end_of_the_domain() -> None:
-    keys = increment_keys(YEAR, since=date(2013, 12, 31), today=date(2014, 1, 1))
-    assert keys == ["2013-12-01"]
-
-
-def test_the_first_increment_loads_the_open_partition() -> None:
-    keys = increment_keys(YEAR, since=None, today=date(2013, 11, 2))
-    assert keys == ["2013-11-01"]
+def test_after_the_end_of_the_domain_there_is_nothing_to_load() -> None:
+    last = increment_keys(YEAR, since=date(2013, 12, 31), today=date(2014, 1, 1))
+    later = increment_keys(YEAR, since=date(2014, 1, 2), today=date(2014, 1, 3))
+    assert (last, later) == (["2013-12-01"], [])
 
 
 def test_the_last_days_of_december_may_belong_to_the_next_years_first_week() -> None:

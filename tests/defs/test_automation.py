@@ -79,6 +79,13 @@ def test_a_new_day_loads_the_open_month(instance: dg.DagsterInstance) -> None:
     assert result.cursor == "2013-11-05"
 
 
+def test_the_first_day_is_that_of_the_history(instance: dg.DagsterInstance) -> None:
+    result = tick("daily_increment", instance, datetime(2013, 11, 1, 5, tzinfo=UTC))
+    assert isinstance(result, dg.SensorResult)
+    assert not result.run_requests
+    assert result.cursor == "2013-11-01"
+
+
 def test_the_day_is_that_of_the_domains_zone(instance: dg.DagsterInstance) -> None:
     # 03:00 UTC on the 6th is 22:00 on the 5th in New York.
     now = datetime(2013, 11, 6, 3, tzinfo=UTC)
