@@ -14,7 +14,7 @@ from analytics_platform.core.gate import buildable, in_force
 from analytics_platform.core.run_plan import next_runs, without
 from analytics_platform.defs.dead_runs import PID_TAG, mend_dead_runs
 from analytics_platform.defs.graph import asset_key, neutral_graph
-from analytics_platform.defs.policy import SCHEDULED_GROUPS, SOURCE_GROUPS
+from analytics_platform.defs.policy import SCHEDULED_GROUPS
 from analytics_platform.defs.runs import (
     outcome_of_events,
     planned_tags,
@@ -44,8 +44,9 @@ def build(domain: Domain) -> dg.Definitions:
     """The jobs and sensors that carry new data from the sources to the reports."""
     increment = dg.define_asset_job(
         INCREMENT_JOB,
-        dg.AssetSelection.groups(*SOURCE_GROUPS),
-        description="Load the open partition of every source again.",
+        # In one run, so that nothing is built from a half of the new day.
+        dg.AssetSelection.all() - dg.AssetSelection.groups(*SCHEDULED_GROUPS),
+        description="From the sources to the reports, all but training.",
     )
     training = dg.define_asset_job(
         TRAINING_JOB,
@@ -79,7 +80,7 @@ def _increment_sensor(
         job=job,
         minimum_interval_seconds=_TICK_SECONDS,
         default_status=_RUNNING,
-        description="On each new day of the platform's clock, load the day before.",
+        description="On each new day of the platform's clock, build the day before.",
     )
     def daily_increment(
         context: dg.SensorEvaluationContext, clock: dg.ResourceParam[Clock]
