@@ -12,6 +12,7 @@ from typing import IO, cast
 from fsspec import AbstractFileSystem
 
 from analytics_platform.adapters.artifact_names import MANIFEST, is_version
+from analytics_platform.adapters.exclusive_lock import exclusive_lock
 from analytics_platform.errors import Conflict
 
 
@@ -70,13 +71,11 @@ class ArtifactBucket:
         return cast(IO[bytes], self.system.open(f"{self.root}/{path}", "rb"))
 
     def local_path(self, prefix: str, version: str) -> Path:
-        """A copy of the version, made when first asked for."""
+        """A copy of the version, made once, when first asked for."""
         copy = self.cache / prefix / version
         if not (copy / MANIFEST).is_file():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=copy.parent, prefix=".get-") as stage:
-                self._get(f"{self.root}/{prefix}/{version}", Path(stage) / version)
-                _keep(Path(stage) / version, copy)
+            with exclusive_lock(self.cache / ".fetching.lock"):
+                self._fetch(f"{self.root}/{prefix}/{version}", copy)
         return copy
 
     def remove(self, prefix: str, version: str) -> None:
@@ -86,6 +85,14 @@ class ArtifactBucket:
         if self.system.exists(folder):
             self.system.rm(folder, recursive=True)
         shutil.rmtree(self.cache / prefix / version, ignore_errors=True)
+
+    def _fetch(self, folder: str, copy: Path) -> None:
+        if (copy / MANIFEST).is_file():  # another reader fetched it meanwhile
+            return
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=copy.parent, prefix=".get-") as stage:
+            self._get(folder, Path(stage) / copy.name)
+            _keep(Path(stage) / copy.name, copy)
 
     def _put(self, stage: Path, folder: str) -> None:
         files = [path for path in stage.rglob("*") if path.is_file()]
