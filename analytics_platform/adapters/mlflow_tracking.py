@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from analytics_platform.adapters.mlflow_store import create_store
 from analytics_platform.contracts.evaluation import Evaluation
 from analytics_platform.contracts.records import ModelManifest
 from analytics_platform.settings import Settings
@@ -36,6 +37,10 @@ class MlflowTracking:
     """Experiments, runs and registered models at the settings' tracking URI."""
 
     settings: Settings
+
+    def create(self) -> None:
+        """Make the tables of an embedded store that has none (two seconds)."""
+        self._client()
 
     def start(self, name: str, dagster_run_id: str) -> str:
         """Open a run of the model's experiment, tagged with Dagster's; gives its id."""
@@ -147,8 +152,7 @@ class MlflowTracking:
         from mlflow import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
-        if not self.settings.mlflow_url:
-            (self.settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
+        create_store(self.settings)
         return MlflowClient(self.settings.mlflow_tracking_uri)
 
 

@@ -19,6 +19,11 @@ STAGE = "stage"
 _DLT_TABLES = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
 
 
+def warm_up() -> None:
+    """Import dlt now (three CPU seconds), to spare the first caller."""
+    import dlt.destinations.impl.duckdb.duck  # noqa: F401
+
+
 @contextmanager
 def staged(
     warehouse: Warehouse, settings: Settings, spec: TableSpec, rows: pa.Table

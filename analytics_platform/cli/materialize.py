@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from analytics_platform.cli.environment import migrated_control_store, prepare
+from analytics_platform.cli.preparation import prepared_ahead
 
 
 def materialize(
@@ -23,7 +24,8 @@ def materialize(
 ) -> None:
     """Build the selected assets over a range of partitions, then print a summary."""
     settings = prepare()
-    migrated_control_store(settings)
-    from analytics_platform.cli.materialization import Request, carry_out
+    with prepared_ahead(settings):
+        migrated_control_store(settings)
+        from analytics_platform.cli.materialization import Request, carry_out
 
-    carry_out(settings, Request(first, last, select, missing=missing))
+        carry_out(settings, Request(first, last, select, missing=missing))
