@@ -50,6 +50,12 @@ class PortSettings(_Group):
 
     dagster: int = Field(3000, ge=1, le=65535, description="Dagster's web interface.")
     mlflow: int = Field(5001, ge=1, le=65535, description="MLflow's web interface.")
+    kafka: int = Field(
+        9092, ge=1, le=65535, description="The Kafka node that the platform starts."
+    )
+    sidecar: int = Field(
+        8010, ge=1, le=65535, description="The sidecar: live page, WebSocket, metrics."
+    )
 
 
 class LogSettings(_Group):
@@ -73,9 +79,105 @@ class SnapshotSettings(_Group):
 
 
 class TrainingSettings(_Group):
-    """What makes training repeatable."""
+    """What makes training repeatable, and how much of it stays."""
 
     seed: int = Field(20130101, description="Seed of every random choice in training.")
+    keep_sets: int = Field(
+        5,
+        ge=1,
+        description="Newest training sets that are kept, beside those of the released "
+        "models and their challengers.",
+    )
+
+
+class PushSettings(_Group):
+    """How live results reach subscribers, and what a subscriber may cost."""
+
+    host: str = Field("127.0.0.1", description="Address on which the sidecar listens.")
+    allowed_origins: tuple[str, ...] = Field(
+        (),
+        description="Origins of other sites' pages that may connect, as a JSON list, "
+        'such as ["https://board.example"]. The sidecar\'s own page always may.',
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        description="Redis through which several sidecars push the same messages. "
+        "Unset: one sidecar, which needs none.",
+    )
+    ticket_seconds: int = Field(
+        30, ge=1, le=600, description="A one-time ticket is good for this long."
+    )
+    heartbeat_seconds: float = Field(
+        15, gt=0, description="An idle client hears from the server this often."
+    )
+    stall_seconds: float = Field(
+        10, gt=0, description="A client that takes nothing for this long is dropped."
+    )
+    frame_ms: float = Field(
+        20, ge=0, description="Least time between two frames to a client."
+    )
+    max_clients: int = Field(
+        2000, ge=1, description="Clients at once; one more is answered 503."
+    )
+
+
+class StreamingSettings(_Group):
+    """Which broker events go through, and what is kept of what was made of them."""
+
+    brokers: str | None = Field(
+        None,
+        description="Bootstrap servers of a Kafka cluster, as host:port, separated by "
+        "commas. Unset: the platform starts the Kafka of `make kafka`, else its "
+        "embedded broker.",
+    )
+    kafka: Path = Field(
+        ROOT / ".kafka", description="Folder in which `make kafka` assembles Kafka."
+    )
+    partitions: int = Field(
+        4, ge=1, le=1000, description="Partitions of the topics that replay creates."
+    )
+    group: str = Field(
+        "analytics-sidecar", description="Consumer group of the sidecars."
+    )
+    member: str | None = Field(
+        None,
+        description="What this sidecar is called in its group, unique in it and the "
+        "same at each start: it keeps its partitions over a restart. Unset: no name.",
+    )
+    stall_seconds: float = Field(
+        60,
+        gt=0,
+        description="A sidecar that makes no progress for so long while events wait "
+        "ends with exit code 4, to be started anew.",
+    )
+    state: SecretStr | None = Field(
+        None,
+        description="SQLAlchemy URL of the stream's state and results. Unset: the "
+        "control store's server, or SQLite in the home if that is embedded too.",
+    )
+    first_read: Literal["earliest", "latest"] = Field(
+        "earliest", description="Where a partition begins that was never read."
+    )
+    out_of_range: Literal["earliest", "latest", "fail"] = Field(
+        "fail",
+        description="Where a partition goes on whose stored offset its log does not "
+        "hold any more: at the oldest event there is, at the next new one, or not.",
+    )
+    results_days: float = Field(
+        30, gt=0, description="Results of live windows are kept this long."
+    )
+    results_megabytes: int = Field(
+        256, ge=1, description="Results kept of each partition; the oldest go first."
+    )
+    retired_days: float = Field(
+        7, gt=0, description="State of a changed window definition is kept this long."
+    )
+    vanished_days: float = Field(
+        7, gt=0, description="State of an embedded broker is kept this long after it."
+    )
+    pending_megabytes: int = Field(
+        64, ge=1, description="Outputs that may wait to be sent before reading stops."
+    )
 
 
 class Settings(BaseSettings):
@@ -120,6 +222,8 @@ class Settings(BaseSettings):
     logs: LogSettings = LogSettings()
     snapshots: SnapshotSettings = SnapshotSettings()
     training: TrainingSettings = TrainingSettings()
+    streaming: StreamingSettings = StreamingSettings()
+    push: PushSettings = PushSettings()
 
     @field_validator("clock")
     @classmethod
@@ -162,11 +266,30 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.home / 'control.sqlite'}"
 
     @property
+    def stream_state_url(self) -> str:
+        """SQLAlchemy URL of the stream's state and results."""
+        if self.streaming.state:
+            return self.streaming.state.get_secret_value()
+        if self.control_store_url.startswith("sqlite"):
+            return f"sqlite:///{self.home / 'stream.sqlite'}"
+        return self.control_store_url
+
+    @property
     def mlflow_tracking_uri(self) -> str:
         """Tracking URI of the MLflow store."""
         if self.mlflow_url:
             return self.mlflow_url.get_secret_value()
-        return f"sqlite:///{self.home / 'mlflow' / 'mlflow.sqlite'}"
+        return f"sqlite:///{self.mlflow_path}"
+
+    @property
+    def mlflow_path(self) -> Path:
+        """File of the embedded MLflow store."""
+        return self.home / "mlflow" / "mlflow.sqlite"
+
+    @property
+    def kernels_path(self) -> Path:
+        """Folder of the machine code of the live windows."""
+        return self.home / "kernels"
 
     @property
     def duckdb_path(self) -> Path:

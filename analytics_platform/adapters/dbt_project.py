@@ -12,6 +12,7 @@ from typing import Any
 from analytics_platform.adapters.dbt_files import files_digest
 from analytics_platform.adapters.dbt_results import DbtResult, Status, read_result
 from analytics_platform.adapters.dbt_runner import DbtRunner
+from analytics_platform.adapters.durable_files import flush, write_atomically
 from analytics_platform.adapters.exclusive_lock import exclusive_lock
 from analytics_platform.adapters.warehouse import Warehouse
 from analytics_platform.core.column_lineage import Declared, manifest_lineage
@@ -22,6 +23,7 @@ log = get_logger(__name__)
 
 # Changes when this file writes something else beside the manifest.
 _FORMAT = "2"
+_READ = ("manifest.json", "semantic_manifest.json", "column_lineage.json")
 
 
 @dataclass(frozen=True)
@@ -114,13 +116,17 @@ class DbtProject:
 
     def _compile(self, digest: str) -> None:
         self.target.mkdir(parents=True, exist_ok=True)
+        # Killed from here on, what lies there counts for no state of the project.
+        self._digest_path.unlink(missing_ok=True)
         self.runner.compile(self._environment())
         manifest = json.loads((self.target / "manifest.json").read_bytes())
         lineage = manifest_lineage(
             manifest, dialect=self.warehouse.dialect, declared=self.raw_columns
         )
         (self.target / "column_lineage.json").write_text(json.dumps(lineage))
-        (self.target / "project.sha256").write_text(digest)
+        for name in _READ:
+            flush(self.target / name)
+        write_atomically(self._digest_path, digest.encode())
         log.info("dbt_project_compiled", unparsed=lineage["unparsed"])
 
     def _read(self) -> dict[str, Any]:
@@ -131,8 +137,12 @@ class DbtProject:
         return {**manifest, "column_lineage": lineage}
 
     def _written_digest(self) -> str | None:
-        path = self.target / "project.sha256"
+        path = self._digest_path
         return path.read_text() if path.exists() else None
+
+    @property
+    def _digest_path(self) -> Path:
+        return self.target / "project.sha256"
 
     def _digest(self) -> str:
         told = (_FORMAT, version("dbt-core"), self.warehouse.dialect, self.raw_columns)

@@ -67,6 +67,8 @@ class DbtRunner:
         finally:
             _close_connections()
         if outcome.exception is not None:
+            if not isinstance(outcome.exception, Exception):  # Ctrl-C
+                raise outcome.exception
             raise _failure(outcome.exception) from outcome.exception
         return outcome.result
 

@@ -20,7 +20,7 @@ from analytics_platform.adapters.failing_rows import (
 from analytics_platform.adapters.relations import PARTITION, select_partitions
 from analytics_platform.adapters.warehouse import Warehouse
 from analytics_platform.contracts.domain import Expectation
-from analytics_platform.core.quality import Outcome
+from analytics_platform.core.quality import NOT_EVALUATED, Outcome
 from analytics_platform.errors import NotFound
 
 KNOWN_DEFECT_SAMPLES = 3  # a documented defect is known: few rows show it
@@ -181,7 +181,7 @@ class _Audit:
 
     def _detail(self, expectation: Expectation, finding: Finding, total: int) -> str:
         if finding.error:
-            return f"Cannot be evaluated: {finding.error.splitlines()[0]}"
+            return f"{NOT_EVALUATED}: {finding.error.splitlines()[0]}"
         if finding.failing_rows:
             share = f" ({finding.failing_rows / total:.2%})" if total else ""
             return f"{finding.failing_rows} of {total} rows fail{share}."

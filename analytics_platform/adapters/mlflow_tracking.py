@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from analytics_platform.adapters.mlflow_runs import end_abandoned, owner_tags
 from analytics_platform.adapters.mlflow_store import create_store
 from analytics_platform.contracts.evaluation import Evaluation
 from analytics_platform.contracts.records import ModelManifest
@@ -43,11 +44,16 @@ class MlflowTracking:
         self._client()
 
     def start(self, name: str, dagster_run_id: str) -> str:
-        """Open a run of the model's experiment, tagged with Dagster's; gives its id."""
+        """Open a run of the model's experiment, tagged with Dagster's; gives its id.
+
+        Runs that killed processes left open in the experiment are ended.
+        """
         client = self._client()
         found = client.get_experiment_by_name(name)
         experiment = found.experiment_id if found else self._experiment(client, name)
-        run = client.create_run(experiment, tags={RUN_TAG: dagster_run_id})
+        end_abandoned(client, experiment)
+        tags = {RUN_TAG: dagster_run_id, **owner_tags()}
+        run = client.create_run(experiment, tags=tags)
         return str(run.info.run_id)
 
     def finish(self, run_id: str, logged: LoggedRun, folder: Path) -> None:

@@ -7,12 +7,12 @@ from datetime import datetime
 from analytics_platform.adapters.control_store.facade import ControlStore
 from analytics_platform.adapters.expectations import run_expectations
 from analytics_platform.adapters.profiler import profile, table_profile
-from analytics_platform.adapters.relations import PARTITION
+from analytics_platform.adapters.relations import PARTITION, require_relation
 from analytics_platform.adapters.warehouse import Session, Warehouse
 from analytics_platform.contracts.domain import Expectation
 from analytics_platform.contracts.records import TableProfile, Verdict
 from analytics_platform.core.profiles import before_of
-from analytics_platform.core.quality import verdicts
+from analytics_platform.core.quality import Outcome, not_evaluated, verdicts
 
 _SEARCHED = 20  # profiles searched for one of as many partitions
 
@@ -46,26 +46,27 @@ class ModelAuditor:
         """Check and profile `schema.model`, and record both in the control store.
 
         Of a relation with a column `partition_date`, the `wanted` partitions; None: all
-        that it holds.
+        that it holds. An error that ends the audit is recorded as the verdict of each
+        check, so that the blocking ones keep back what reads the model.
 
         Raises:
             NotFound: the relation does not exist.
         """
         asset = relation.replace(".", "/")
-        with self.warehouse.exclusive():
-            with self.warehouse.session() as session:
-                keys = partitions_held(session, relation, wanted)
-                measured = profile(session, relation, keys, personal=personal)
-            outcomes = run_expectations(
-                self.warehouse, relation, expectations, keys, personal=personal
-            )
-        judged = verdicts(
-            outcomes,
-            expectations,
-            asset=asset,
-            run_id=self.run_id,
-            evaluated_at=self.at,
-        )
+        parts = self._judged_before(asset, wanted)
+        try:
+            with self.warehouse.exclusive():
+                keys = self._keys(relation, wanted)
+                parts = [None] if keys is None else [*keys]
+                with self.warehouse.session() as session:
+                    measured = profile(session, relation, keys, personal=personal)
+                outcomes = run_expectations(
+                    self.warehouse, relation, expectations, keys, personal=personal
+                )
+        except BaseException as error:
+            self._judge(asset, expectations, not_evaluated(expectations, parts, error))
+            raise
+        judged = self._judge(asset, expectations, outcomes)
         found = table_profile(
             measured,
             asset=asset,
@@ -73,14 +74,43 @@ class ModelAuditor:
             run_id=self.run_id,
             profiled_at=self.at,
         )
-        return ModelAudit(tuple(judged), found, self._remember(judged, found))
+        return ModelAudit(tuple(judged), found, self._remember(found))
 
-    def _remember(
-        self, judged: Sequence[Verdict], found: TableProfile
-    ) -> TableProfile | None:
-        """Record both; gives the like profile that was there before."""
-        earlier = self.store.profiles.latest(found.asset, count=_SEARCHED)
+    def _keys(
+        self, relation: str, wanted: Sequence[str] | None
+    ) -> Sequence[str] | None:
+        with self.warehouse.session() as session:
+            require_relation(session, relation)
+            return partitions_held(session, relation, wanted)
+
+    def _judged_before(
+        self, asset: str, wanted: Sequence[str] | None
+    ) -> list[str | None]:
+        """The wanted parts of which verdicts are known, when nothing else is."""
+        known = {verdict.partition for verdict in self.store.verdicts.latest([asset])}
+        asked = known if wanted is None else {None, *wanted}
+        return sorted(known & asked, key=str)
+
+    def _judge(
+        self,
+        asset: str,
+        expectations: Sequence[Expectation],
+        outcomes: Sequence[Outcome],
+    ) -> list[Verdict]:
+        """Record what the checks said."""
+        judged = verdicts(
+            outcomes,
+            expectations,
+            asset=asset,
+            run_id=self.run_id,
+            evaluated_at=self.at,
+        )
         self.store.verdicts.record(judged)
+        return judged
+
+    def _remember(self, found: TableProfile) -> TableProfile | None:
+        """Record a profile; gives the like one that was there before."""
+        earlier = self.store.profiles.latest(found.asset, count=_SEARCHED)
         self.store.profiles.record(found)
         return before_of(found, earlier)
 

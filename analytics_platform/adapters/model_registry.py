@@ -160,6 +160,15 @@ class ModelRegistry:
         subjects = self.store.releases.subjects()
         return [one.removeprefix(prefix) for one in subjects if one.startswith(prefix)]
 
+    def data_in_use(self) -> set[str]:
+        """Hashes of the training sets of every champion and every challenger."""
+        return {
+            self.manifest(name, release.version).data_sha256
+            for name in self.names()
+            for release in (self.champion(name), self.challenger(name))
+            if release
+        }
+
     def project(self, name: str) -> list[str]:
         """Let MLflow's aliases repeat the releases; gives what had to be changed."""
         mended = []

@@ -1,56 +1,24 @@
 """Profiles the columns of a relation inside the warehouse, in three statements."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 
 from analytics_platform.adapters.failing_rows import plain
-from analytics_platform.adapters.relations import partitions_of
+from analytics_platform.adapters.profiled_columns import ProfiledColumn
+from analytics_platform.adapters.relations import partitions_of, require_relation
 from analytics_platform.adapters.warehouse import Session, Value
 from analytics_platform.contracts.records import (
     ColumnProfile,
     Scalar,
     TableProfile,
 )
-from analytics_platform.errors import NotFound
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 TOP_VALUES = 10
 BINS = 20
-_FLOATING = re.compile(r"^(double|real|float)", re.IGNORECASE)
-_NUMERIC = re.compile(
-    r"^(u?(tiny|small|big|huge)?int|double|real|float|decimal|numeric)", re.IGNORECASE
-)
-_ORDERED = re.compile(r"^(varchar|char|text|date|time|bool)", re.IGNORECASE)
 _LOADER = "_dlt"  # bookkeeping columns of the loader say nothing of the data
-
-
-@dataclass(frozen=True)
-class _Column:
-    name: str
-    type: str
-    is_personal: bool
-
-    @property
-    def is_number(self) -> bool:
-        return bool(_NUMERIC.match(self.type)) and not self.type.endswith("[]")
-
-    @property
-    def shows_range(self) -> bool:
-        plain_type = self.is_number or bool(_ORDERED.match(self.type))
-        return plain_type and not self.type.endswith("[]") and not self.is_personal
-
-    @property
-    def value(self) -> str:
-        """The column as it is grouped and compared; numbers without nan and inf."""
-        quoted = f'"{self.name}"'
-        if _FLOATING.match(self.type) and self.is_number:
-            return f"case when {quoted} - {quoted} = 0 then {quoted} end"
-        if self.is_number or _ORDERED.match(self.type):
-            return quoted
-        return f"cast({quoted} as varchar)"
 
 
 @dataclass(frozen=True)
@@ -79,21 +47,18 @@ def profile(
 
     `partitions` are of its column `partition_date`. Counts are exact. Quantiles are
     values that occur (numpy's `inverted_cdf`); the histogram has 20 bins of equal
-    width, the last one closed; numbers that are not finite are in neither. Of
-    `personal` columns only null share and distinct count are told.
+    width, the last one closed; numbers that are not finite, or beyond 1e300, count as
+    present and are in nothing else. Of `personal` columns only null share and
+    distinct count are told.
 
     Raises:
         NotFound: the relation does not exist.
     """
     columns = [
-        _Column(name, type_name, name in personal)
-        for name, type_name in session.columns(relation).items()
+        ProfiledColumn(name, type_name, name in personal)
+        for name, type_name in require_relation(session, relation).items()
         if not name.startswith(_LOADER)
     ]
-    if not columns:
-        raise NotFound(
-            f"The relation {relation} does not exist.", hint="Build it first."
-        )
     source = partitions_of(relation, partitions)
     rows, summaries = _summaries(session, source, columns)
     values = _values(session, source, columns)
@@ -131,7 +96,7 @@ def table_profile(
 
 
 def _summaries(
-    session: Session, source: str, columns: Sequence[_Column]
+    session: Session, source: str, columns: Sequence[ProfiledColumn]
 ) -> tuple[int, dict[str, _Summary]]:
     """One pass: per column the values present, smallest, largest and mean."""
     parts = ["count(*)"]
@@ -140,8 +105,8 @@ def _summaries(
         mean = f"avg(cast({column.value} as double precision))"
         parts += [
             f'count("{column.name}")',
-            f"min({column.value})" if shown else "null",
-            f"max({column.value})" if shown else "null",
+            column.lowest if shown else "null",
+            column.highest if shown else "null",
             mean if shown and column.is_number else "null",
         ]
     (found,) = session.rows(f"select {', '.join(parts)} from {source}")
@@ -150,15 +115,15 @@ def _summaries(
         present, low, high, mean_value = found[1 + 4 * index : 5 + 4 * index]
         summaries[column.name] = _Summary(
             present=_integer(present),
-            minimum=_shown(low),
-            maximum=_shown(high),
+            minimum=column.shown(low),
+            maximum=column.shown(high),
             mean=None if mean_value is None else _number(mean_value),
         )
     return _integer(found[0]), summaries
 
 
 def _values(
-    session: Session, source: str, columns: Sequence[_Column]
+    session: Session, source: str, columns: Sequence[ProfiledColumn]
 ) -> dict[str, list[tuple[Scalar, int, int]]]:
     """One statement: per column the most frequent values, with count and distinct."""
     branches = [
@@ -172,7 +137,7 @@ def _values(
     found: dict[str, list[tuple[Scalar, int, int]]] = {}
     for position, value, count, distinct in session.rows(" union all ".join(branches)):
         column = columns[_integer(position)]
-        shown = _number_text(value) if column.is_number else _shown(value)
+        shown = _number_text(value) if column.is_number else plain(value)
         found.setdefault(column.name, []).append(
             (shown, _integer(count), _integer(distinct))
         )
@@ -183,8 +148,8 @@ def _values(
 
 
 def _spreading(
-    columns: Sequence[_Column], summaries: Mapping[str, _Summary]
-) -> dict[str, tuple[_Column, tuple[float, ...]]]:
+    columns: Sequence[ProfiledColumn], summaries: Mapping[str, _Summary]
+) -> dict[str, tuple[ProfiledColumn, tuple[float, ...]]]:
     """The numeric columns that have values, with the edges of their bins."""
     spreading = {}
     for column in columns:
@@ -198,7 +163,7 @@ def _spreading(
 def _spreads(
     session: Session,
     source: str,
-    spreading: Mapping[str, tuple[_Column, tuple[float, ...]]],
+    spreading: Mapping[str, tuple[ProfiledColumn, tuple[float, ...]]],
 ) -> dict[str, _Spread]:
     """One statement: quantiles and histogram of each numeric column."""
     if not spreading:
@@ -226,7 +191,7 @@ def _spreads(
 
 
 def _spread_branch(
-    name: str, column: _Column, edges: tuple[float, ...], source: str
+    name: str, column: ProfiledColumn, edges: tuple[float, ...], source: str
 ) -> str:
     quantiles = [
         f"min(case when up_to_it >= {share} * total then value end)"
@@ -259,7 +224,7 @@ def _edges(low: float, high: float) -> tuple[float, ...]:
 
 
 def _column_profile(
-    column: _Column,
+    column: ProfiledColumn,
     rows: int,
     summary: _Summary,
     values: Sequence[tuple[Scalar, int, int]],
@@ -283,10 +248,6 @@ def _column_profile(
 
 def _first(row: tuple[Value, ...]) -> Value:
     return row[0]
-
-
-def _shown(value: Value) -> Scalar:
-    return plain(value)
 
 
 def _number_text(value: Value) -> Scalar:

@@ -50,9 +50,10 @@ def _run_once(registry: ModelRegistry, spec: ModelSpec, occasion: Occasion) -> D
         )
     released = registry.champion(spec.name)
     champion = released.version if released else None
-    if champion == nominated.version:
+    vetoes = _vetoes(registry, spec)
+    if champion == nominated.version and not vetoes:
         return _stands(registry, spec, champion)
-    decision = _judge(registry, spec, nominated.version, champion)
+    decision = _judge(registry, spec, nominated.version, champion, vetoes)
     manifest = registry.model(spec.name, nominated.version).manifest
     note = _note(decision, manifest, occasion)
     if decision.released:
@@ -85,17 +86,29 @@ def _stands(registry: ModelRegistry, spec: ModelSpec, version: str) -> Decision:
     )
 
 
+def _vetoes(registry: ModelRegistry, spec: ModelSpec) -> tuple[str, ...]:
+    """The red checks of the newest training that forbid a release."""
+    from analytics_platform.core.training.checks import VETOES
+
+    latest = registry.store.verdicts.latest({f"models/{spec.name}"})
+    return tuple(one.check for one in latest if one.is_red and one.check in VETOES)
+
+
 def _judge(
-    registry: ModelRegistry, spec: ModelSpec, challenger: str, champion: str | None
+    registry: ModelRegistry,
+    spec: ModelSpec,
+    challenger: str,
+    champion: str | None,
+    vetoes: tuple[str, ...],
 ) -> Decision:
     from analytics_platform.core.promotion import Candidates, decide
 
     stored = registry.model(spec.name, challenger)
-    rivalry = None if champion is None else _duel(registry, spec, challenger, champion)
-    asset = f"models/{spec.name}"
-    red = [one.check for one in registry.store.verdicts.latest({asset}) if one.blocks]
+    rivalry = None
+    if champion is not None and champion != challenger:
+        rivalry = _duel(registry, spec, challenger, champion)
     candidates = Candidates(spec.name, challenger, champion)
-    return decide(spec, candidates, stored.evaluation, rivalry, tuple(red))
+    return decide(spec, candidates, stored.evaluation, rivalry, vetoes)
 
 
 def _duel(

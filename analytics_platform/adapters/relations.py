@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import date
 
-from analytics_platform.errors import InvalidUsage
+from analytics_platform.adapters.warehouse import Session
+from analytics_platform.errors import InvalidUsage, NotFound
 
 PARTITION = "partition_date"
 
@@ -25,6 +26,20 @@ def partitions_of(relation: str, partitions: Sequence[str] | None) -> str:
     if partitions is None:
         return relation
     return f"({select_partitions(relation, partitions)}) selected"
+
+
+def require_relation(session: Session, relation: str) -> dict[str, str]:
+    """The column names and types of `schema.table`.
+
+    Raises:
+        NotFound: the relation does not exist.
+    """
+    columns = session.columns(relation)
+    if not columns:
+        raise NotFound(
+            f"The relation {relation} does not exist.", hint="Build it first."
+        )
+    return columns
 
 
 def _day(key: str) -> str:

@@ -10,11 +10,9 @@ from analytics_platform.adapters.report_data import open_queries
 from analytics_platform.adapters.report_metrics import metric_compiler
 from analytics_platform.adapters.snapshots import Snapshot, SnapshotStore
 from analytics_platform.contracts.domain import Domain, ReportSpec
-from analytics_platform.core.features import relation_of
-from analytics_platform.core.profiles import before_of, compare
+from analytics_platform.core.profiles import Change, before_of, compare
 from analytics_platform.core.report_builder import Origin, Quality, build_report
 from analytics_platform.core.report_models import ModelFacts
-from analytics_platform.core.report_quality import ProfileChange
 from analytics_platform.core.reports import Report
 from analytics_platform.errors import NotFound
 
@@ -50,7 +48,7 @@ def make_report(
     return build_report(
         spec,
         results,
-        _quality(domain, sources.store),
+        _quality(sources.store),
         _models(domain, sources.registry),
         Origin(snapshot.manifest, _manifest_sha256(snapshot), run_id),
     )
@@ -75,41 +73,20 @@ def _models(domain: Domain, registry: ModelRegistry) -> tuple[ModelFacts, ...]:
     return tuple(facts)
 
 
-def _quality(domain: Domain, store: ControlStore) -> Quality:
+def _quality(store: ControlStore) -> Quality:
     return Quality(
         verdicts=store.verdicts.latest(),
-        reasons=documented_reasons(domain),
         changes=_changes(store),
         quarantine=store.quarantine.open(),
     )
 
 
-def documented_reasons(domain: Domain) -> dict[tuple[str, str], str]:
-    """Why the data is expected to fail a check, by asset and check."""
-    declared = [
-        *((f"raw/{table.name}", table.expectations) for table in domain.tables),
-        *(
-            (relation_of(check.model).replace(".", "/"), check.expectations)
-            for check in domain.model_checks
-        ),
-    ]
-    return {
-        (asset, expectation.name): expectation.because
-        for asset, expectations in declared
-        for expectation in expectations
-        if expectation.because
-    }
-
-
-def _changes(store: ControlStore) -> list[ProfileChange]:
-    changes = []
+def _changes(store: ControlStore) -> dict[str, list[Change]]:
+    changes = {}
     for asset in store.profiles.assets():
         newest, *earlier = store.profiles.latest(asset, _PROFILES_BACK)
         before = before_of(newest, earlier)
-        changes += [
-            ProfileChange(asset, one.column or "all rows", f"{one.kind}: {one.change}")
-            for one in (compare(before, newest) if before else ())
-        ]
+        changes[asset] = compare(before, newest) if before else []
     return changes
 
 

@@ -28,7 +28,7 @@ from analytics_platform.core.snapshots import status
 from analytics_platform.errors import InvalidUsage, NotFound
 
 _SEMANTIC_MANIFEST = "semantic_manifest.json"
-_FOLDERS: dict[Kind, str] = {"mart": "marts"}
+_FOLDERS: dict[Kind, str] = {"mart": "marts", "source": "sources"}
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Training sets as immutable artefacts under their own hash, so that runs repeat."""
 
 import json
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from analytics_platform.adapters.artifacts import ArtifactStore
@@ -11,13 +12,20 @@ from analytics_platform.adapters.control_store.facade import ControlStore
 from analytics_platform.adapters.control_store.ledger import Note
 from analytics_platform.adapters.warehouse import Warehouse
 from analytics_platform.contracts.domain import Domain
+from analytics_platform.core.snapshots import describe_stored, expired
 from analytics_platform.errors import Conflict, DamagedRecord, NotFound
+from analytics_platform.observability import get_logger
 
 if TYPE_CHECKING:  # a code location loads this module and must not pay for these
     from analytics_platform.core.training.training_set import TrainingSet
 
+log = get_logger(__name__)
+
 SUBJECT = PREFIX = "training"
 _FILE, _MANIFEST = "rows.parquet", "manifest.json"
+_NEVER_CURRENT = datetime.min.replace(tzinfo=UTC)
+# A training that took a set up when it was current has read it long before.
+_GRACE = timedelta(hours=1)
 
 
 def assemble(domain: Domain, warehouse: Warehouse, now: datetime) -> "TrainingSet":
@@ -88,6 +96,27 @@ class TrainingSets:
                 "There is no training set.", hint="Materialize models/training_set."
             )
         return self.load(release.version)
+
+    def prune(self, now: datetime, *, keep: int, in_use: Collection[str]) -> list[str]:
+        """Delete the sets whose time is over at the wall instant `now`; gives these.
+
+        Kept are those `in_use`, the newest `keep`, and any replaced within an hour.
+        Not to be called while another process saves a set.
+        """
+        self.artifacts.clean(PREFIX, wall_now=now)
+        history = self.store.releases.history(SUBJECT)
+        made = dict.fromkeys(self.artifacts.list(PREFIX), _NEVER_CURRENT)
+        made |= {one.version: one.released_at for one in history if one.version in made}
+        stored = describe_stored(history, made)
+        going = [
+            name
+            for name in expired(stored, keep=keep, grace=_GRACE, now=now)
+            if name not in in_use
+        ]
+        for name in going:
+            self.artifacts.delete(PREFIX, name)
+            log.info("training_set_deleted", sha256=name)
+        return going
 
     def _write(self, data: "TrainingSet", sha256: str) -> None:
         import pyarrow.parquet as pq

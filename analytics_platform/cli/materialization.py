@@ -8,14 +8,14 @@ from analytics_platform.cli.review_display import print_review
 from analytics_platform.cli.run_display import RunDisplay
 from analytics_platform.cli.terminal import open_console
 from analytics_platform.core import partitions
-from analytics_platform.core.calendar import local_day
+from analytics_platform.core.calendar import begun_keys, local_day
 from analytics_platform.core.gate import Graph, Part
 from analytics_platform.definitions import build_definitions
 from analytics_platform.defs.dead_runs import mend_dead_runs
 from analytics_platform.defs.graph import asset_graph, neutral_graph
 from analytics_platform.defs.instance import open_instance
 from analytics_platform.defs.runs import Builder, Built
-from analytics_platform.defs.wanted import Wanted, missing, selected
+from analytics_platform.defs.wanted import Wanted, missing, selected, unjudged
 from analytics_platform.errors import BlockedByCheck, PlatformError
 from analytics_platform.resources import Resources, open_resources
 from analytics_platform.settings import Settings
@@ -49,7 +49,8 @@ def carry_out(settings: Settings, request: Request) -> None:
         chosen = selected(definitions, request.select)
         wanted = _wanted(resources, chosen, graph, request)
         if request.missing:
-            wanted = missing(instance, graph, wanted)
+            silent = unjudged(resources.domain.model_checks, previous, wanted)
+            wanted = missing(instance, graph, wanted, silent)
         if not wanted:
             console.print("Nothing is missing.")
             return
@@ -69,22 +70,19 @@ def carry_out(settings: Settings, request: Request) -> None:
 def _wanted(
     resources: Resources, chosen: Iterable[str], graph: Graph, request: Request
 ) -> Wanted:
-    """The chosen assets with the asked partitions that have begun by now."""
+    """The chosen assets with the asked partitions that have something to show."""
     domain = resources.domain
-    today = local_day(resources.clock.now(), domain.timezone).isoformat()
+    today = local_day(resources.clock.now(), domain.timezone)
     asked = partitions.select(domain.partitions, request.first, request.last)
-    keys: frozenset[Part] = frozenset(key for key in asked if key <= today)
+    begun = begun_keys(domain.partitions, today)
+    keys: frozenset[Part] = frozenset({*asked} & {*begun})
     whole: frozenset[Part] = frozenset({None})
     return {asset: keys if asset in graph.partitioned else whole for asset in chosen}
 
 
 def _judge(built: Built) -> None:
-    if built.failed:
-        lines = "".join(f"\n  {asset}: {why}" for asset, why in built.failed.items())
-        raise PlatformError(
-            f"{len(built.failed)} asset(s) failed:{lines}",
-            hint="Dagster's pages show the whole run.",
-        )
+    if built.failed or built.unjudged:
+        raise PlatformError(_errors(built), hint=_logs(built))
     if built.red:
         lines = "".join(
             f"\n  {asset}: {', '.join(sorted(str(part) for part in parts if part))}"
@@ -95,3 +93,26 @@ def _judge(built: Built) -> None:
             hint="`analytics quarantine list` shows what was kept aside; "
             "mend it, then build these partitions again.",
         )
+    if built.left:
+        raise BlockedByCheck(
+            f"Kept back by what was red before: {', '.join(sorted(built.left))}.",
+            hint="`analytics status` shows what is red; mend and build that first.",
+        )
+
+
+def _errors(built: Built) -> str:
+    lines = [f"{len(built.failed)} asset(s) failed:"] if built.failed else []
+    lines += [f"  {asset}: {why}" for asset, why in built.failed.items()]
+    if built.unjudged:
+        lines.append(f"{len(built.unjudged)} step(s) of checks failed:")
+    for error in built.unjudged:
+        judged = ", ".join(error.parts)
+        effect = "what reads it was kept back" if error.blocks else "no check blocks"
+        lines.append(f"  {error.step}: {error.why}")
+        lines.append(f"    Nobody judged {judged}: {effect}.")
+    return "\n".join(lines)
+
+
+def _logs(built: Built) -> str:
+    files = "".join(f"\n  {path}" for path in built.logs)
+    return f"The tracebacks, which Dagster's pages show with their runs:{files}"

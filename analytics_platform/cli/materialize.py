@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from analytics_platform.cli.environment import migrated_control_store, prepare
+from analytics_platform.cli.interruption import end_in_order_when_terminated
 from analytics_platform.cli.preparation import prepared_ahead
 
 
@@ -23,6 +24,7 @@ def materialize(
     ] = False,
 ) -> None:
     """Build the selected assets over a range of partitions, then print a summary."""
+    end_in_order_when_terminated()
     settings = prepare()
     with prepared_ahead(settings):
         migrated_control_store(settings)

@@ -31,6 +31,8 @@ def print_review(
 
 def _extent(notice: Notice) -> str:
     rows = f"{notice.failing_rows:,} of {notice.total_rows:,} rows"
+    if not notice.total_rows:
+        rows = "no row was judged"
     keys = [key for key in notice.partitions if key]
     if len(keys) > 1:
         return f"{rows} in {len(keys)} partitions from {keys[0]} to {keys[-1]}"

@@ -13,13 +13,16 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from analytics_platform.contracts.domain import Severity
+from analytics_platform.core.gate import Part
 from analytics_platform.defs.run_events import (
     Checked,
     Materialized,
     RunEvent,
     StepEnded,
+    StepFailed,
     StepStarted,
 )
 from analytics_platform.defs.runs import Built
@@ -67,6 +70,8 @@ class RunDisplay:
                 self._tell(f"{event.step} ...")
             case StepEnded():
                 self._ended(event)
+            case StepFailed():
+                self._failed(event)
             case Materialized():
                 line = self._line(event.asset)
                 line.step = event.step
@@ -103,6 +108,12 @@ class RunDisplay:
         text = f"{event.step} done in {event.seconds:.1f} s"
         self._tell(text, advance=max(len(lines), 1))
 
+    def _failed(self, event: StepFailed) -> None:
+        """Stays on the terminal, above the bar."""
+        why = event.why.partition("\n")[0]
+        line = Text(f"{event.step} failed: {why}", style="red")
+        self._console.print(line, soft_wrap=True)
+
     def _line(self, asset: str) -> AssetLine:
         return self._lines.setdefault(asset, AssetLine())
 
@@ -113,9 +124,10 @@ class RunDisplay:
 
 
 def _parts(built: Built, name: str) -> str:
-    count = len(built.parts.get(name, ()))
-    left = len(built.left.get(name, ())) + len(built.red.get(name, ()))
-    return f"{count}" if not left else f"{count} of {count + left}"
+    done = built.parts.get(name, frozenset())
+    nothing: frozenset[Part] = frozenset()
+    wanted = done | built.left.get(name, nothing) | built.red.get(name, nothing)
+    return f"{len(done)}" if wanted == done else f"{len(done)} of {len(wanted)}"
 
 
 def _checks(checks: Counter[str], built: Built, name: str) -> str:
@@ -130,6 +142,8 @@ def _checks(checks: Counter[str], built: Built, name: str) -> str:
     ]
     if name in built.failed:
         words.append("[red]failed[/]")
+    if any(name in error.parts for error in built.unjudged):
+        words.append("[red]not judged[/]")
     if name in built.left:
         words.append("[yellow]kept back[/]")
     return ", ".join(words)

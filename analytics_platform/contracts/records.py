@@ -81,7 +81,8 @@ class QuarantineEntry(Record):
     """Data kept aside: `rows` of them at `location`, with the reason why.
 
     `location` is a path relative to the home; `origin` the file or load they came in.
-    `resolved_at`: good data took the place of the bad.
+    `resolved_at`: good data took the place of the bad, or somebody discarded it (the
+    ledger says who and why).
     """
 
     id: str
@@ -165,7 +166,7 @@ class PublishedTable(Record):
     bytes: int
     sha256: str
     columns: dict[str, str]
-    kind: Literal["mart", "features", "quality", "predictions"]
+    kind: Literal["mart", "source", "features", "quality", "predictions"]
 
 
 class SnapshotManifest(Record):

@@ -14,18 +14,25 @@ def local_day(now: datetime, timezone: str) -> date:
     return now.astimezone(ZoneInfo(timezone)).date()
 
 
+def begun_keys(partitions: Partitions, today: date) -> list[str]:
+    """The partitions that have something to show on the day `today`, in order.
+
+    A partition is first loaded when its first day is over: before, a check that it has
+    rows would be red with nothing wrong.
+    """
+    return partition_keys.keys(partitions, before=today)
+
+
 def increment_keys(partitions: Partitions, *, since: date, today: date) -> list[str]:
     """The partitions that a daily increment on `today` has to load again.
 
     Those of the days that ended since the increment of the day `since`, and of the day
-    before these, whose last rows became known after its midnight. A partition is first
-    loaded when its first day is over: before, it has nothing to show.
+    before these, whose last rows became known after its midnight.
     """
     if since >= today:
         return []
     first = partition_keys.key_of(partitions, since - _DAY)
-    last = partition_keys.key_of(partitions, today - _DAY)
-    return [key for key in partition_keys.keys(partitions) if first <= key <= last]
+    return [key for key in begun_keys(partitions, today) if first <= key]
 
 
 def iso_week(day: date) -> str:

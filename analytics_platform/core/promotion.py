@@ -69,12 +69,12 @@ def decide(
 ) -> Decision:
     """Release the challenger only when nothing speaks against it.
 
-    It must have no red blocking check; beat both baselines beyond doubt (95 % interval
-    of the gain above zero); beat the champion, if there is one, beyond doubt as well;
-    and be worse by more than `spec.worse_by` on no slice. A challenger that is merely
-    as good is refused: a change needs a reason.
+    No check that is a veto may be red. It must beat both baselines beyond doubt (95 %
+    interval of the gain above zero); beat the champion, if there is one, beyond doubt
+    as well; and be worse by more than `spec.worse_by` on no slice. A challenger that is
+    merely as good is refused: a change needs a reason.
     """
-    reasons = [f"the blocking check {name} is red" for name in red_checks]
+    reasons = [f"the check {name} is red" for name in red_checks]
     against = [evaluation.against(MEAN), evaluation.against(HISTORY)]
     slices: tuple[SliceVerdict, ...] = ()
     if against_champion is not None:

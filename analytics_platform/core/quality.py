@@ -1,6 +1,6 @@
 """Turns what checks found into verdicts, and says which of them are news."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +12,7 @@ from analytics_platform.contracts.records import Scalar, Verdict
 # One-sided normal quantile of 1 in 2,000: with some 200 documented checks a run, a
 # defect at its documented rate is called new once in ten runs of all of them.
 _DEVIATIONS = 3.29
+NOT_EVALUATED = "Cannot be evaluated"
 
 
 @dataclass(frozen=True)
@@ -96,15 +97,11 @@ class Notice:
 
 
 def review(
-    current: Iterable[Verdict],
-    previous: Iterable[Verdict] = (),
-    *,
-    reasons: Mapping[tuple[str, str], str] | None = None,
+    current: Iterable[Verdict], previous: Iterable[Verdict] = ()
 ) -> list[Notice]:
     """Every failed check, new ones first, then by severity, asset and check.
 
-    `previous` are the verdicts of the run before; `reasons` the documented ones by
-    (asset, check).
+    `previous` are the verdicts of the run before.
     """
     failed_before = {_key(verdict) for verdict in previous if not verdict.passed}
     groups: dict[tuple[str, str, News, Severity], list[Verdict]] = {}
@@ -113,10 +110,7 @@ def review(
             news = News.EXPECTED if verdict.known_defect else News.NEW
             key = (verdict.asset, verdict.check, news, verdict.severity)
             groups.setdefault(key, []).append(verdict)
-    notices = [
-        _notice(key, members, failed_before, reasons or {})
-        for key, members in groups.items()
-    ]
+    notices = [_notice(key, members, failed_before) for key, members in groups.items()]
     return sorted(
         notices,
         key=lambda one: (
@@ -126,6 +120,35 @@ def review(
             one.check,
         ),
     )
+
+
+def not_evaluated(
+    expectations: Sequence[Expectation],
+    parts: Iterable[str | None],
+    error: BaseException,
+) -> list[Outcome]:
+    """Outcomes of checks that an error kept from being evaluated: none of them holds.
+
+    What nobody judged is not known to be good.
+    """
+    why = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return [
+        Outcome(
+            expectation.name,
+            part,
+            passed=False,
+            failing_rows=0,
+            total_rows=0,
+            detail=f"{NOT_EVALUATED}: {why}",
+        )
+        for part in parts
+        for expectation in expectations
+    ]
+
+
+def was_evaluated(verdict: Verdict) -> bool:
+    """Whether the check said something, be it good or bad."""
+    return verdict.passed or not verdict.detail.startswith(NOT_EVALUATED)
 
 
 def red_partitions(judged: Iterable[Verdict]) -> dict[str | None, list[str]]:
@@ -170,7 +193,6 @@ def _notice(
     key: tuple[str, str, News, Severity],
     members: Sequence[Verdict],
     failed_before: set[tuple[str, str | None, str]],
-    reasons: Mapping[tuple[str, str], str],
 ) -> Notice:
     asset, check, news, severity = key
     return Notice(
@@ -182,10 +204,6 @@ def _notice(
         failing_rows=sum(one.failing_rows for one in members),
         total_rows=sum(one.total_rows for one in members),
         repeated=all(_key(one) in failed_before for one in members),
-        because=_because(members[0], reasons) if news is News.EXPECTED else None,
+        # A verdict on a known defect carries the documented reason as its detail.
+        because=(members[0].detail or None) if news is News.EXPECTED else None,
     )
-
-
-def _because(verdict: Verdict, reasons: Mapping[tuple[str, str], str]) -> str | None:
-    """The documented reason; a verdict on a known defect carries it as its detail."""
-    return reasons.get((verdict.asset, verdict.check)) or verdict.detail or None

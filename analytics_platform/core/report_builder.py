@@ -1,7 +1,7 @@
 """Builds the neutral report value from a declaration and the facts found for it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from analytics_platform.contracts.domain import ReportSpec
@@ -10,9 +10,9 @@ from analytics_platform.contracts.records import (
     SnapshotManifest,
     Verdict,
 )
+from analytics_platform.core.profiles import Change
 from analytics_platform.core.report_models import ModelFacts, model_sections
 from analytics_platform.core.report_quality import (
-    ProfileChange,
     badge_of,
     badge_text,
     quality_sections,
@@ -58,11 +58,10 @@ class Results:
 
 @dataclass(frozen=True)
 class Quality:
-    """What is known of the data's quality; `reasons` are by (asset, check)."""
+    """What is known of the data's quality; `changes` of profiles are by asset."""
 
     verdicts: Sequence[Verdict] = ()
-    reasons: Mapping[tuple[str, str], str] | None = None
-    changes: Sequence[ProfileChange] = ()
+    changes: Mapping[str, Sequence[Change]] = field(default_factory=dict)
     quarantine: Sequence[QuarantineEntry] = ()
 
 
@@ -101,12 +100,7 @@ def build_report(
         sections=(
             *_sections(spec, results),
             *model_sections(models),
-            *quality_sections(
-                quality.verdicts,
-                quality.reasons or {},
-                quality.changes,
-                quality.quarantine,
-            ),
+            *quality_sections(quality.verdicts, quality.changes, quality.quarantine),
         ),
         provenance=_provenance(origin, models),
     )

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from analytics_platform.contracts.domain import Severity
 from analytics_platform.contracts.records import QuarantineEntry, Scalar, Verdict
+from analytics_platform.core.profiles import Change
 from analytics_platform.core.quality import News, Notice, review
 from analytics_platform.core.report_sections import anchor_of
 from analytics_platform.core.reports import (
@@ -46,15 +46,6 @@ COLUMNS_READ: dict[str, tuple[str, ...]] = {
 _CheckKey = tuple[str, str]  # asset, check
 
 
-@dataclass(frozen=True)
-class ProfileChange:
-    """How a column differs from the materialization before, in words."""
-
-    asset: str
-    column: str
-    change: str
-
-
 def recorded(table: str, *columns: str) -> tuple[str, ...]:
     """Columns of a table of the control store, as a lineage names them."""
     return tuple(f"control_store/{table}.{column}" for column in columns)
@@ -93,17 +84,13 @@ def badge_text(verdicts: Sequence[Verdict]) -> str:
 
 def quality_sections(
     verdicts: Sequence[Verdict],
-    reasons: Mapping[_CheckKey, str],
-    changes: Sequence[ProfileChange],
+    changes: Mapping[str, Sequence[Change]],
     quarantine: Sequence[QuarantineEntry],
 ) -> tuple[Section, ...]:
-    """Checks by asset, the failed ones, changed columns, and open quarantine.
-
-    `reasons` says per (asset, check) why the data is expected to fail it.
-    """
+    """Checks by asset, the failed ones, changed columns by asset, open quarantine."""
     return (
         _checks(verdicts),
-        _failures(verdicts, reasons),
+        _failures(verdicts),
         _changes(changes),
         _quarantine(quarantine),
     )
@@ -153,7 +140,7 @@ def _tally(asset: str, verdicts: Sequence[Verdict]) -> tuple[Scalar, ...]:
     )
 
 
-def _failures(verdicts: Sequence[Verdict], reasons: Mapping[_CheckKey, str]) -> Section:
+def _failures(verdicts: Sequence[Verdict]) -> Section:
     details = {
         (verdict.asset, verdict.check): verdict.detail
         for verdict in verdicts
@@ -183,7 +170,7 @@ def _failures(verdicts: Sequence[Verdict], reasons: Mapping[_CheckKey, str]) -> 
         ),
         Field("reason", "Reason", lineage=recorded("verdicts", "detail")),
     )
-    rows = [_failure(notice, details) for notice in review(verdicts, reasons=reasons)]
+    rows = [_failure(notice, details) for notice in review(verdicts)]
     return _section(
         "Failed checks",
         "Every check that is not green, the new ones first.",
@@ -206,13 +193,17 @@ def _failure(notice: Notice, details: Mapping[_CheckKey, str]) -> tuple[Scalar, 
     )
 
 
-def _changes(changes: Sequence[ProfileChange]) -> Section:
+def _changes(changes: Mapping[str, Sequence[Change]]) -> Section:
     fields = (
         Field("asset", "Asset", lineage=recorded("profiles", "asset")),
         Field("column", "Column", lineage=recorded("profiles", "columns")),
         Field("change", "Change", lineage=recorded("profiles", "columns")),
     )
-    rows = [(change.asset, change.column, change.change) for change in changes]
+    rows = [
+        (asset, one.column or "all rows", f"{one.kind}: {one.change}")
+        for asset, found in changes.items()
+        for one in found
+    ]
     return _section(
         "Changed columns",
         "Columns whose content differs notably from the materialization before.",

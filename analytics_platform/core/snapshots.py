@@ -29,7 +29,7 @@ def status(verdicts: Iterable[Verdict]) -> Literal["green", "warning"]:
 def describe_stored(
     history: Sequence[Release], made_at: Mapping[str, datetime]
 ) -> list[StoredVersion]:
-    """The stored versions, oldest first: all releases, and when each was made."""
+    """The stored versions, oldest first, of all releases and when each was made."""
     current = history[-1].version if history else None
     replaced = {one.previous: one.released_at for one in history if one.previous}
     released = {one.version for one in history}
@@ -39,7 +39,7 @@ def describe_stored(
             was_released=name in released,
             idle_since=None if name == current else replaced.get(name, made_at[name]),
         )
-        for name in sorted(made_at)
+        for name in sorted(made_at, key=lambda name: (made_at[name], name))
     ]
 
 

@@ -10,8 +10,7 @@ from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 from pydantic import BaseModel, ConfigDict
 
 from analytics_platform.contracts.records import Verdict
-from analytics_platform.core import partitions
-from analytics_platform.core.calendar import local_day
+from analytics_platform.core.calendar import begun_keys, local_day
 from analytics_platform.defs.dead_runs import mend_dead_runs
 from analytics_platform.defs.graph import asset_graph
 from analytics_platform.resources import Resources
@@ -21,7 +20,7 @@ Freshness = Literal["fresh", "stale", "never", "none"]
 
 
 class AssetStatus(BaseModel):
-    """One line of `analytics status`; partitions are those that have begun."""
+    """One line of `analytics status`; a partition begins when its first day is over."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,8 +39,8 @@ def asset_statuses(
 ) -> list[AssetStatus]:
     """The status of every asset that the platform builds, by name."""
     domain = resources.domain
-    today = local_day(resources.clock.now(), domain.timezone).isoformat()
-    begun = [key for key in partitions.keys(domain.partitions) if key <= today]
+    today = local_day(resources.clock.now(), domain.timezone)
+    begun = begun_keys(domain.partitions, today)
     verdicts = resources.store.verdicts.latest()
     graph = asset_graph(definitions)
     with dg.DagsterInstance.get() as instance:

@@ -38,6 +38,9 @@ _UNFINISHED = [
 _TICK_SECONDS = 10
 _RUNNING = dg.DefaultSensorStatus.RUNNING
 FOLLOWS_TAG = "analytics/follows"
+# The daemon repeats a run whose process was killed (dagster.yaml, run_retries): whole,
+# because what a step has written and what is recorded of it may differ.
+_IF_KILLED = {"dagster/retry_strategy": "ALL_STEPS"}
 
 
 def build(domain: Domain) -> dg.Definitions:
@@ -47,11 +50,13 @@ def build(domain: Domain) -> dg.Definitions:
         # In one run, so that nothing is built from a half of the new day.
         dg.AssetSelection.all() - dg.AssetSelection.groups(*SCHEDULED_GROUPS),
         description="From the sources to the reports, all but training.",
+        tags=_IF_KILLED,
     )
     training = dg.define_asset_job(
         TRAINING_JOB,
         dg.AssetSelection.groups(*SCHEDULED_GROUPS),
         description="Train challengers on all that is known by now.",
+        tags=_IF_KILLED,
     )
     return dg.Definitions(
         jobs=[increment, training],
@@ -66,6 +71,7 @@ def build(domain: Domain) -> dg.Definitions:
                 target=dg.AssetSelection.all(),
                 minimum_interval_seconds=_TICK_SECONDS,
                 default_status=_RUNNING,
+                run_tags=_IF_KILLED,
                 description="Builds what reads something that was built anew.",
             ),
         ],
@@ -170,7 +176,7 @@ def _follow_ups(
         yield dg.RunRequest(
             run_key=f"{run.run_id}:{planned.first}",
             asset_selection=[asset_key(name) for name in sorted(planned.assets)],
-            tags={FOLLOWS_TAG: run.run_id, **planned_tags(planned)},
+            tags={FOLLOWS_TAG: run.run_id, **_IF_KILLED, **planned_tags(planned)},
         )
 
 

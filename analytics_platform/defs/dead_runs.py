@@ -12,6 +12,7 @@ from analytics_platform.observability import get_logger
 log = get_logger(__name__)
 
 _ACTIVE = [
+    DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.STARTED,
     DagsterRunStatus.STARTING,
     DagsterRunStatus.CANCELING,
@@ -19,17 +20,22 @@ _ACTIVE = [
 HOST_TAG = "analytics/host"
 PID_TAG = "analytics/pid"
 PID_STARTED_TAG = "analytics/pid_started"
+_RETRIES_TAG = "dagster/max_retries"
 _TOLERANCE_SECONDS = 0.05
 
 
 def owner_tags(pid: int) -> dict[str, str]:
-    """Tags that say which process of this machine executes a run."""
+    """Tags that say which process of this machine executes a run.
+
+    Killed, it is not repeated by Dagster's daemon: whoever started it can.
+    """
     process = identify(pid)
     started = process.started if process else 0.0
     return {
         HOST_TAG: socket.gethostname(),
         PID_TAG: str(pid),
         PID_STARTED_TAG: repr(started),
+        _RETRIES_TAG: "0",
     }
 
 
@@ -45,10 +51,11 @@ def mend_dead_runs(
     mended = []
     for run in instance.get_runs(RunsFilter(statuses=_ACTIVE)):
         if _is_dead(instance, run, unknown=launcher_ended):
+            # First: killed in between, the run is still found.
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             instance.report_run_failed(
                 run, "The process of this run ended without reporting: killed?"
             )
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             log.warning("dead_run_mended", run_id=run.run_id, job=run.job_name)
             mended.append(run.run_id)
     return mended
@@ -63,6 +70,8 @@ def _is_dead(
         now = identify(int(run.tags[PID_TAG]))
         started = float(run.tags[PID_STARTED_TAG])
         return now is None or abs(now.started - started) > _TOLERANCE_SECONDS
+    if run.status is DagsterRunStatus.NOT_STARTED:  # somebody may start it yet
+        return False
     told = _told_process(instance, run)
     if told is None:
         return unknown

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
@@ -12,10 +12,10 @@ from analytics_platform.adapters.ingestion import Ingestion
 from analytics_platform.adapters.warehouse import Warehouse
 from analytics_platform.clock import Clock, WallClock
 from analytics_platform.contracts.domain import Domain, TableSpec
-from analytics_platform.core.calendar import local_day
+from analytics_platform.core.calendar import begun_keys, local_day
 from analytics_platform.core.inbox import DroppedFile, retry_wait
 from analytics_platform.core.ingestion import MERGED
-from analytics_platform.core.partitions import contiguous, key_of, keys
+from analytics_platform.core.partitions import contiguous, key_of
 from analytics_platform.defs.runs import range_tags
 from analytics_platform.defs.source_columns import raw_key
 from analytics_platform.settings import Settings
@@ -75,8 +75,8 @@ def _look(
     now = WallClock().now()
     inbox = ingestion.inbox(spec, run_id="sensor", at=clock.now())
     files = inbox.folder.pending(now)
-    begun = local_day(clock.now(), domain.timezone) + timedelta(days=1)
-    every = keys(domain.partitions, before=begun)
+    today = local_day(clock.now(), domain.timezone)
+    every = begun_keys(domain.partitions, today)
     unmerged = _unmerged(ingestion.store, targets) & set(every)
     work = _fingerprint(files, unmerged) if files or unmerged else None
     reason = _reason_to_wait(context.instance, spec, work, now)

@@ -13,33 +13,29 @@ from analytics_platform.contracts.records import Verdict
 @dataclass(frozen=True)
 class _Rule:
     severity: Severity
-    blocking: bool
     description: str
 
 
-# A leak or a damaged conversion stops the promotion step itself. Losing to a baseline
-# does not: the gate refuses, and writes the refusal with its numbers into the ledger.
+# None of them blocks: what reads a challenger is the promotion gate, which refuses one
+# that is red and says so in the ledger. A step that is stopped leaves no trace there.
 _RULES = {
     "beats_mean": _Rule(
         Severity.ERROR,
-        False,
         "Better than predicting the mean: the 95 % interval of the gain is above zero.",
     ),
     "beats_history": _Rule(
         Severity.ERROR,
-        False,
         "Better than the mean of like rows in the past, beyond doubt.",
     ),
     "no_leak": _Rule(
-        Severity.ERROR, True, "No input is known only after the prediction is due."
+        Severity.ERROR, "No input is known only after the prediction is due."
     ),
     "plausible_inputs": _Rule(
         Severity.WARN,
-        False,
         "No input says so much of the outcome that it may be the outcome itself.",
     ),
     "onnx_matches": _Rule(
-        Severity.ERROR, True, "ONNX predicts as LightGBM does on the whole holdout."
+        Severity.ERROR, "ONNX predicts as LightGBM does on the whole holdout."
     ),
 }
 _SEVERITY = {
@@ -52,10 +48,7 @@ def check_specs(asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     """One named check per rule."""
     return [
         dg.AssetCheckSpec(
-            name=name,
-            asset=asset,
-            description=rule.description,
-            blocking=rule.blocking,
+            name=name, asset=asset, description=rule.description, blocking=False
         )
         for name, rule in _RULES.items()
     ]
@@ -70,7 +63,7 @@ def verdicts(candidate: Candidate, occasion: Occasion) -> list[Verdict]:
             check=one.check,
             passed=one.passed,
             severity=_RULES[one.check].severity,
-            blocking=_RULES[one.check].blocking,
+            blocking=False,
             failing_rows=one.failing,
             total_rows=one.total,
             detail=one.detail,

@@ -53,9 +53,18 @@ def report(
     }
     if red:
         for result in results:
-            _log_good(context, result, red.get(result.asset.to_user_string(), {}))
+            _log_good(context, result)
         raise red_failure(red)
     yield from _all_green(context, results)
+
+
+def good_parts(result: AssetResult) -> list[str | None]:
+    """The parts of an asset that a step built and no blocking check found red."""
+    red = red_partitions(result.verdicts)
+    if None in red:
+        return []
+    built = [None] if result.partitions is None else result.partitions
+    return [part for part in built if part not in red]
 
 
 def emit(
@@ -103,25 +112,17 @@ def red_in(
     }
 
 
-def _log_good(
-    context: dg.AssetExecutionContext,
-    result: AssetResult,
-    red: Mapping[str | None, Sequence[str]],
-) -> None:
+def _log_good(context: dg.AssetExecutionContext, result: AssetResult) -> None:
     """Log a materialization of each good part; one cannot be taken back later."""
-    if None in red:
-        return
-    whole: dict[str | None, Metadata] = {None: {}}
-    parts = whole if result.partitions is None else result.partitions
-    for part, metadata in parts.items():
-        if part not in red:
-            context.log_event(
-                dg.AssetMaterialization(
-                    asset_key=result.asset,
-                    partition=part,
-                    metadata={**result.metadata, **metadata},
-                )
+    for part in good_parts(result):
+        metadata = (result.partitions or {}).get(part, {}) if part else {}
+        context.log_event(
+            dg.AssetMaterialization(
+                asset_key=result.asset,
+                partition=part,
+                metadata={**result.metadata, **metadata},
             )
+        )
 
 
 def _all_green(

@@ -11,6 +11,7 @@ from analytics_platform.adapters.warehouse import Warehouse
 from analytics_platform.clock import Clock, WallClock
 from analytics_platform.contracts.domain import Domain, FeatureView
 from analytics_platform.contracts.records import SnapshotManifest
+from analytics_platform.core.features import relation_of
 from analytics_platform.defs.gate import require_open
 from analytics_platform.defs.retries import retrying
 
@@ -61,7 +62,21 @@ def parts(domain: Domain) -> tuple[Part, ...]:
         Part(view.name, f"features.{view.name}", "features")
         for view in domain.feature_views
     ]
-    return (*marts, *views)
+    return (*marts, *_sources(domain), *views)
+
+
+def _sources(domain: Domain) -> list[Part]:
+    """What feature views are computed from, where that is no published mart.
+
+    Whoever serves features at any moment computes them from these rows.
+    """
+    relations = [relation_of(view.source) for view in domain.feature_views]
+    published = {f"marts.{name}" for name in domain.published}
+    return [
+        Part(relation.rpartition(".")[2], relation, "source")
+        for relation in dict.fromkeys(relations)
+        if relation not in published
+    ]
 
 
 def _version(view: FeatureView) -> str:

@@ -1,6 +1,7 @@
 """The domain's own checks of dbt models, and what their columns hold."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -11,8 +12,16 @@ from analytics_platform.clock import Clock
 from analytics_platform.contracts.domain import Domain, ModelCheck
 from analytics_platform.core.partitions import keys
 from analytics_platform.core.quality import red_partitions
-from analytics_platform.defs.check_evaluations import check_specs, evaluations
-from analytics_platform.defs.partition_results import red_failure
+from analytics_platform.defs.check_evaluations import (
+    check_specs,
+    evaluations,
+    log_checks,
+)
+from analytics_platform.defs.partition_results import (
+    AssetResult,
+    good_parts,
+    red_failure,
+)
 from analytics_platform.defs.profile_tables import profile_metadata
 from analytics_platform.defs.retries import retrying
 
@@ -43,6 +52,45 @@ def model_key(check: ModelCheck) -> dg.AssetKey:
     return dg.AssetKey(_relation(check).split("."))
 
 
+@contextmanager
+def judged_anyway(
+    context: dg.AssetExecutionContext, domain: Domain, built: Sequence[AssetResult]
+) -> Iterator[None]:
+    """Around the end of a step: if that fails, check what the step built well here.
+
+    Dagster skips the steps of checks behind a failed step, though it built good
+    partitions, and these are read by the runs that follow.
+    """
+    try:
+        yield
+    except dg.Failure:
+        for check in domain.model_checks:
+            for one in built:
+                parts = good_parts(one)
+                if one.asset == model_key(check) and parts:
+                    with retrying(context):
+                        _judge_here(context, domain, check, parts)
+        raise
+
+
+def _judge_here(
+    context: dg.AssetExecutionContext,
+    domain: Domain,
+    check: ModelCheck,
+    parts: Sequence[str | None],
+) -> None:
+    resources = context.resources
+    found = _audited(
+        domain,
+        check,
+        (resources.warehouse, resources.store, resources.clock),
+        run_id=context.run.run_id,
+        parts=[part for part in parts if part is not None] or None,
+    )
+    context.log_event(_observation(model_key(check), found))
+    log_checks(context, found.verdicts)
+
+
 def _model_checks(domain: Domain, check: ModelCheck) -> dg.AssetChecksDefinition:
     key = model_key(check)
 
@@ -57,19 +105,34 @@ def _model_checks(domain: Domain, check: ModelCheck) -> dg.AssetChecksDefinition
         store: dg.ResourceParam[ControlStore],
         clock: dg.ResourceParam[Clock],
     ) -> Iterator[Event]:
-        from analytics_platform.adapters.model_audit import ModelAuditor
-
-        auditor = ModelAuditor(warehouse, store, context.run.run_id, clock.now())
         with retrying(context.op_execution_context):
-            found = auditor.audit(
-                _relation(check),
-                check.expectations,
-                _partitions_of_run(context, domain),
-                personal=_personal(domain),
+            found = _audited(
+                domain,
+                check,
+                (warehouse, store, clock),
+                run_id=context.run.run_id,
+                parts=_partitions_of_run(context, domain),
             )
         yield from _told(key, check, found)
 
     return checks
+
+
+def _audited(
+    domain: Domain,
+    check: ModelCheck,
+    place: tuple[Warehouse, ControlStore, Clock],
+    *,
+    run_id: str,
+    parts: list[str] | None,
+) -> "ModelAudit":
+    from analytics_platform.adapters.model_audit import ModelAuditor
+
+    warehouse, store, clock = place
+    auditor = ModelAuditor(warehouse, store, run_id, clock.now())
+    return auditor.audit(
+        _relation(check), check.expectations, parts, personal=_personal(domain)
+    )
 
 
 def _personal(domain: Domain) -> set[str]:
@@ -99,14 +162,18 @@ def _partitions_of_run(
 
 
 def _told(key: dg.AssetKey, check: ModelCheck, found: "ModelAudit") -> Iterator[Event]:
-    yield dg.AssetObservation(
-        asset_key=key,
-        description="What its columns hold",
-        metadata=profile_metadata(found.profile, found.before),
-    )
+    yield _observation(key, found)
     yield from evaluations(found.verdicts)
     red = red_partitions(found.verdicts)
     if red:
         raise red_failure({key.to_user_string(): red})
     for spec in check_specs(key, check.expectations):
         yield dg.Output(None, output_name=spec.get_python_identifier())
+
+
+def _observation(key: dg.AssetKey, found: "ModelAudit") -> dg.AssetObservation:
+    return dg.AssetObservation(
+        asset_key=key,
+        description="What its columns hold",
+        metadata=profile_metadata(found.profile, found.before),
+    )

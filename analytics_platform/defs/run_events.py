@@ -9,6 +9,8 @@ from dagster import (
     EventLogEntry,
 )
 
+from analytics_platform.defs.step_errors import failure_reason
+
 
 @dataclass(frozen=True)
 class StepStarted:
@@ -23,6 +25,19 @@ class StepEnded:
 
     step: str
     seconds: float
+
+
+@dataclass(frozen=True)
+class StepFailed:
+    """A step ended in an error; one that only found something red did not."""
+
+    step: str
+    why: str
+
+    @property
+    def is_interruption(self) -> bool:
+        """Whether somebody interrupted it."""
+        return INTERRUPTED in self.why
 
 
 @dataclass(frozen=True)
@@ -45,22 +60,29 @@ class Checked:
     outcome: str
 
 
-RunEvent = StepStarted | StepEnded | Materialized | Checked
+# The name of the error under which Dagster writes down Ctrl-C.
+INTERRUPTED = "DagsterExecutionInterruptedError"
+
+RunEvent = StepStarted | StepEnded | StepFailed | Materialized | Checked
 
 
 def run_event(entry: EventLogEntry) -> RunEvent | None:
     """The event that an entry of the log tells, if it is one of these."""
     event = entry.dagster_event
-    if event is None:
-        return None
+    return _of_step(str(event.step_key), event) if event else None
+
+
+def _of_step(step: str, event: DagsterEvent) -> RunEvent | None:
     if event.event_type is DagsterEventType.STEP_START:
-        return StepStarted(str(event.step_key))
+        return StepStarted(step)
     if event.event_type is DagsterEventType.STEP_SUCCESS:
-        seconds = event.step_success_data.duration_ms / 1000
-        return StepEnded(str(event.step_key), seconds)
+        return StepEnded(step, event.step_success_data.duration_ms / 1000)
+    if event.event_type is DagsterEventType.STEP_FAILURE:
+        why = failure_reason(event)
+        return None if why is None else StepFailed(step, why)
     if event.event_type is DagsterEventType.ASSET_MATERIALIZATION:
         made = event.step_materialization_data.materialization
-        return _materialized(str(event.step_key), made)
+        return _materialized(step, made)
     if event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
         return _checked(event)
     return None

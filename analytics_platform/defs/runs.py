@@ -5,6 +5,7 @@ skips what comes after; further runs then build the rest of what may be built.
 """
 
 import os
+import signal
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -25,12 +26,24 @@ from analytics_platform.defs.dead_runs import owner_tags
 from analytics_platform.defs.event_storage import swift_events
 from analytics_platform.defs.gate import KEPT_BACK
 from analytics_platform.defs.graph import asset_graph, asset_key, neutral_graph
-from analytics_platform.defs.run_events import RunEvent, run_event
+from analytics_platform.defs.run_events import (
+    INTERRUPTED,
+    RunEvent,
+    StepFailed,
+    run_event,
+)
+from analytics_platform.defs.step_errors import (
+    CheckError,
+    check_errors,
+    failed_assets,
+    run_error,
+    step_errors,
+    write_tracebacks,
+)
 
 _POLL_SECONDS = 0.3
 _FIRST_TAG = "dagster/asset_partition_range_start"
 _LAST_TAG = "dagster/asset_partition_range_end"
-_INTERRUPTED = "DagsterExecutionInterruptedError"
 _PARTITION_TAG = "dagster/partition"
 
 OnEvent = Callable[[RunEvent], None]
@@ -42,6 +55,8 @@ class Built:
 
     `parts` were materialized, `red` judged red by a blocking check, `failed` ended in
     an error (the reason by asset), `left` was not tried: kept back or skipped.
+    `unjudged` are the steps of checks that ended in an error, `logs` the files with
+    the tracebacks of all errors.
     """
 
     run_ids: tuple[str, ...] = ()
@@ -49,6 +64,8 @@ class Built:
     red: Mapping[str, frozenset[Part]] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     left: Mapping[str, frozenset[Part]] = field(default_factory=dict)
+    unjudged: tuple[CheckError, ...] = ()
+    logs: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +93,8 @@ class Builder:
     def _plan(self, graph: Graph, remaining: Parts, built: Built) -> list[PlannedRun]:
         verdicts = [
             *in_force(self.store.verdicts.latest(), remaining),
-            *(_failure(asset) for asset in built.failed),
+            *(_unknown(asset, None) for asset in built.failed),
+            *_unjudged(built),
         ]
         return next_runs(graph, remaining, buildable(graph, verdicts, remaining))
 
@@ -95,7 +113,13 @@ class Builder:
                 run_id=run_id,
                 raise_on_error=False,
             )
-        return outcome(self.definitions, self.instance, self.store, run_id)
+        done = outcome(self.definitions, self.instance, self.store, run_id)
+        error = run_error(self.instance, run_id)
+        if error is not None:
+            done = replace(done, failed=dict.fromkeys(run.assets, error))
+        if not (done.failed or done.unjudged):
+            return done
+        return replace(done, logs=(write_tracebacks(self.instance, run_id),))
 
 
 def outcome(
@@ -104,16 +128,14 @@ def outcome(
     store: ControlStore,
     run_id: str,
 ) -> Built:
-    """What one run materialized, found red, or failed to build."""
+    """What one run materialized, found red, or failed to build or to judge."""
     done = outcome_of_events(instance, store, run_id)
-    errors = _step_errors(instance, run_id)
-    failed = {
-        asset: errors[step]
-        for step, assets in _step_assets(definitions).items()
-        if step in errors
-        for asset in assets - done.parts.keys() - done.red.keys()
-    }
-    return replace(done, failed=failed)
+    errors = step_errors(instance, run_id)
+    return replace(
+        done,
+        failed=failed_assets(definitions, errors, {**done.parts, **done.red}),
+        unjudged=check_errors(definitions, errors, done.parts),
+    )
 
 
 def outcome_of_events(
@@ -144,9 +166,7 @@ def was_interrupted(instance: dg.DagsterInstance, run_id: str) -> bool:
     run = instance.get_run_by_id(run_id)
     if run is None or run.status is DagsterRunStatus.CANCELED:
         return True
-    return any(
-        _INTERRUPTED in error for error in _step_errors(instance, run_id).values()
-    )
+    return any(INTERRUPTED in error for error in step_errors(instance, run_id).values())
 
 
 def was_kept_back(instance: dg.DagsterInstance, run_id: str) -> bool:
@@ -201,6 +221,8 @@ def _joined(one: Built, other: Built) -> Built:
         parts=_united(one.parts, other.parts),
         red=_united(one.red, other.red),
         failed={**one.failed, **other.failed},
+        unjudged=one.unjudged + other.unjudged,
+        logs=one.logs + other.logs,
     )
 
 
@@ -214,44 +236,19 @@ def _united(
     }
 
 
-def _step_errors(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
-    errors = {}
-    for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
-        event = entry.dagster_event
-        error = _error(event) if event else None
-        if event and error is not None:
-            errors[str(event.step_key)] = error
-    return errors
+def _unjudged(built: Built) -> Iterator[Verdict]:
+    """What nobody could judge is not known to be good."""
+    for error in built.unjudged:
+        if error.blocks:
+            for asset, parts in error.parts.items():
+                yield from (_unknown(asset, part) for part in parts)
 
 
-def _error(event: dg.DagsterEvent) -> str | None:
-    """Why a step failed; None when it only reported red partitions."""
-    failure = event.step_failure_data
-    told = failure.user_failure_data
-    if told and "red" in told.metadata:
-        return None
-    if told and told.description:
-        return told.description
-    error = failure.error
-    while error and error.cause:
-        error = error.cause
-    return error.message.strip() if error else "failed"
-
-
-def _step_assets(definitions: dg.Definitions) -> dict[str, set[str]]:
-    graph = asset_graph(definitions)
-    steps: dict[str, set[str]] = {}
-    for key in graph.materializable_asset_keys:
-        step = graph.get(key).assets_def.node_def.name
-        steps.setdefault(step, set()).add(key.to_user_string())
-    return steps
-
-
-def _failure(asset: str) -> Verdict:
-    """A failed build keeps back what reads it, as a red blocking check does."""
+def _unknown(asset: str, part: Part) -> Verdict:
+    """An error keeps back what reads the asset, as a red blocking check does."""
     return Verdict(
         asset=asset,
-        partition=None,
+        partition=part,
         check="materialized",
         passed=False,
         severity=Severity.ERROR,
@@ -267,7 +264,10 @@ def _failure(asset: str) -> Verdict:
 def _followed(
     instance: dg.DagsterInstance, run_id: str, on_event: OnEvent
 ) -> Iterator[None]:
-    """Hand every event of the run to `on_event`, from a thread, as it is stored."""
+    """Hand every event of the run to `on_event`, from a thread, as it is stored.
+
+    Of a run that is interrupted every step is, not only the one at work.
+    """
     ended = threading.Event()
     thread = threading.Thread(
         target=_follow, args=(instance, run_id, on_event, ended), daemon=True
@@ -287,7 +287,8 @@ def _follow(
     ended: threading.Event,
 ) -> None:
     cursor = None
-    last_look = False
+    last_look = interrupted = False
+    main_thread = threading.main_thread().ident or 0
     while not last_look:
         last_look = ended.wait(_POLL_SECONDS)
         page = instance.get_records_for_run(run_id, cursor)
@@ -296,3 +297,8 @@ def _follow(
             event = run_event(record.event_log_entry)
             if event is not None:
                 on_event(event)
+            if isinstance(event, StepFailed):
+                interrupted = interrupted or event.is_interruption
+        if interrupted and not last_look:
+            # Dagster takes one for an error of the step at work, and goes on.
+            signal.pthread_kill(main_thread, signal.SIGINT)

@@ -76,7 +76,9 @@ def _training_set(domain: Domain) -> dg.AssetsDefinition:
             now = clock.now()
             data = assemble(domain, warehouse, now)
             actor = f"run {context.run.run_id}"
-            return dg.MaterializeResult(metadata=_kept(registry, data, now, actor))
+            with warehouse.exclusive():  # one saves and prunes at a time
+                told = _kept(registry, data, now, actor)
+            return dg.MaterializeResult(metadata=told)
 
     return training_set
 
@@ -84,10 +86,13 @@ def _training_set(domain: Domain) -> dg.AssetsDefinition:
 def _kept(
     registry: ModelRegistry, data: "TrainingSet", now: datetime, actor: str
 ) -> dict[str, str | int | dg.TableSchema]:
-    """Keep the set; gives what its materialization tells of it."""
+    """Keep the set, not too many; gives what its materialization tells of it."""
     details: dict[str, object] = {"rows": data.rows, "as_of": now.isoformat()}
     note = Note(actor, "assembled", details, WallClock().now())
-    sha256 = TrainingSets(registry.artifacts, registry.store).save(data, note)
+    sets = TrainingSets(registry.artifacts, registry.store)
+    sha256 = sets.save(data, note)
+    keep = registry.settings.training.keep_sets
+    sets.prune(note.at, keep=keep, in_use=registry.data_in_use())
     return {
         "data_sha256": sha256,
         "as_of": now.isoformat(),

@@ -1,7 +1,8 @@
 {#-
     Marts take their measures from the semantic models, so that a measure is defined
     once: in models/semantics, where the metrics are. `measure('late_flights')` is the
-    aggregate, `measure_expression('late_flights')` its expression for one row.
+    aggregate, `measure_expression('late_flights')` its expression for one row, and with
+    `of` the same rule for other columns, such as {'arrival_delay': 'departure_delay'}.
 -#}
 {% macro find_measure(name) %}
     {%- for semantic_model in graph.semantic_models.values() -%}
@@ -14,9 +15,19 @@
     ) }}
 {% endmacro %}
 
-{% macro measure_expression(name) -%}
+{% macro measure_expression(name, of={}) -%}
     {%- if execute -%}
-        ({{ find_measure(name).expr or name }})
+        {%- set rule = namespace(text=find_measure(name).expr or name) -%}
+        {%- for column, other in of.items() -%}
+            {%- if not modules.re.search('\\b' ~ column ~ '\\b', rule.text) -%}
+                {{ exceptions.raise_compiler_error(
+                    "Measure '" ~ name ~ "' does not read the column '" ~ column
+                    ~ "': " ~ rule.text ~ ". Name one that it reads."
+                ) }}
+            {%- endif -%}
+            {%- set rule.text = modules.re.sub('\\b' ~ column ~ '\\b', other, rule.text) -%}
+        {%- endfor -%}
+        ({{ rule.text }})
     {%- else -%}
         null
     {%- endif -%}

@@ -213,29 +213,57 @@ def test_the_champion_itself_is_not_judged_again(registry: ModelRegistry) -> Non
     assert len(registry.history("delay")) == rows
 
 
-def test_a_red_blocking_check_keeps_the_release_from_moving(
-    registry: ModelRegistry,
+@pytest.mark.parametrize("check", ["no_leak", "onnx_matches"])
+def test_a_red_veto_keeps_the_release_from_moving_and_is_in_the_ledger(
+    registry: ModelRegistry, check: str
 ) -> None:
     trained(registry)
-    verdict = Verdict(
+    verdict = red(check)
+    registry.store.verdicts.record([verdict])
+    decision = run_gate(registry, DELAY, Occasion("r1", NOW))
+    assert decision.reasons == (f"the check {check} is red",)
+    assert registry.champion("delay") is None
+    entry = registry.history("delay")[-1]
+    assert (entry.action, entry.details["reasons"]) == (
+        "refused",
+        [f"the check {check} is red"],
+    )
+    passed = verdict.model_copy(update={"passed": True})
+    registry.store.verdicts.record([passed])
+    assert run_gate(registry, DELAY, Occasion("r2", NOW)).released
+
+
+def test_a_leak_found_in_the_champion_itself_is_in_the_ledger(
+    registry: ModelRegistry,
+) -> None:
+    candidate = trained(registry)
+    run_gate(registry, DELAY, Occasion("r1", NOW))
+    registry.store.verdicts.record([red("no_leak")])
+    decision = run_gate(registry, DELAY, Occasion("r2", NOW))
+    assert (decision.released, decision.reasons) == (
+        False,
+        ("the check no_leak is red",),
+    )
+    entry = registry.history("delay")[-1]
+    assert (entry.action, entry.details["version"]) == (
+        "refused",
+        candidate.manifest.version,
+    )
+
+
+def red(check: str) -> Verdict:
+    return Verdict(
         asset="models/delay",
         partition=None,
-        check="no_leak",
+        check=check,
         passed=False,
         severity=Severity.ERROR,
-        blocking=True,
+        blocking=False,
         failing_rows=1,
         total_rows=4,
         run_id="r1",
         evaluated_at=NOW,
     )
-    registry.store.verdicts.record([verdict])
-    decision = run_gate(registry, DELAY, Occasion("r1", NOW))
-    assert decision.reasons == ("the blocking check no_leak is red",)
-    assert registry.champion("delay") is None
-    passed = verdict.model_copy(update={"passed": True})
-    registry.store.verdicts.record([passed])
-    assert run_gate(registry, DELAY, Occasion("r2", NOW)).released
 
 
 def test_without_a_challenger_the_gate_says_what_to_do(registry: ModelRegistry) -> None:

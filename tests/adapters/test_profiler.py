@@ -135,6 +135,31 @@ def test_dates_booleans_and_nested_values_are_profiled(
     assert found["price"].mean == 1.5
 
 
+def test_spans_and_fixed_lists_are_no_numbers(warehouse: DuckDBWarehouse) -> None:
+    create(warehouse, "select interval 1 day as span, [1, 2]::integer[2] as pair")
+    for column in measured(warehouse).values():
+        assert (column.distinct, column.minimum, column.mean) == (1, None, None)
+
+
+def test_dates_that_python_cannot_hold_are_told(warehouse: DuckDBWarehouse) -> None:
+    create(
+        warehouse,
+        "select date '20130-01-01' as day, 'infinity'::timestamp as instant",
+    )
+    found = measured(warehouse)
+    assert found["day"].maximum == "20130-01-01"
+    assert found["instant"].maximum == "infinity"
+
+
+def test_a_sentinel_at_the_end_of_doubles_does_not_spoil_the_profile(
+    warehouse: DuckDBWarehouse,
+) -> None:
+    create(warehouse, "select v from (values (1.7e308), (-1.7e308), (2::double)) t(v)")
+    found = measured(warehouse)["v"]
+    assert (found.minimum, found.maximum, found.mean) == (2, 2, 2)
+    assert (found.null_share, sum(found.histogram_counts)) == (0, 1)
+
+
 def test_personal_values_are_counted_and_not_shown(warehouse: DuckDBWarehouse) -> None:
     create(warehouse, "select 'Ada' as name, 1815 as born")
     found = measured(warehouse, personal=("name", "born"))

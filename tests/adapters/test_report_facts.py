@@ -8,16 +8,11 @@ import pytest
 from analytics_platform.adapters.control_store.ledger import Note
 from analytics_platform.adapters.model_registry import ModelRegistry
 from analytics_platform.adapters.promotion_gate import run_gate
-from analytics_platform.adapters.report_facts import (
-    ReportSources,
-    documented_reasons,
-    make_report,
-)
+from analytics_platform.adapters.report_facts import ReportSources, make_report
 from analytics_platform.adapters.report_html import render_html
 from analytics_platform.adapters.snapshots import SnapshotStore
 from analytics_platform.adapters.training_run import Occasion, train_candidate
 from analytics_platform.adapters.training_sets import TrainingSets
-from analytics_platform.contracts.domain import Expectation, ModelCheck, Severity
 from analytics_platform.contracts.records import ColumnProfile, TableProfile, Verdict
 from analytics_platform.core.reports import Badge, Report, Section
 from analytics_platform.errors import NotFound
@@ -120,18 +115,3 @@ def test_a_released_model_is_judged_and_its_history_told(
     assert history is not None
     assert history.values("action") == ("released",)
     assert render_html(report) == render_html(report)
-
-
-def test_reasons_are_found_for_models_under_their_asset() -> None:
-    known = Expectation(
-        name="wait_known",
-        type="expect_column_values_to_not_be_null",
-        severity=Severity.WARN,
-        description="d",
-        because="Shops forget.",
-    )
-    check = ModelCheck(model="fct_orders", expectations=(known,))
-    domain = DOMAIN.model_copy(update={"model_checks": (check,)})
-    assert documented_reasons(domain) == {
-        ("marts/fct_orders", "wait_known"): "Shops forget."
-    }

@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
 from analytics_platform.cli import inbox, quarantine
-from analytics_platform.errors import NotFound
+from analytics_platform.errors import Conflict, InvalidUsage, NotFound
 from tests.support.ingestion import Shop, dropped, open_shop, orders
 
 DOMAIN = """
@@ -47,6 +48,52 @@ def test_what_is_in_quarantine_is_listed_and_released(shop: Shop) -> None:
     assert f"Released {entry.id}" in run(quarantine.app, "release", entry.id)
     assert shop.ids() == [1]
     assert json.loads(run(quarantine.app, "list", "--json")) == []
+
+
+def test_what_is_released_is_a_materialization_with_its_checks(shop: Shop) -> None:
+    shop.offer([(1, "Ann", -1, "2013-01-05"), (2, "Bob", 2, "2013-01-06")])
+    (entry,) = shop.load(["2013-01-01"]).quarantined
+    run(quarantine.app, "release", entry.id)
+    key = dg.AssetKey(["raw", "orders"])
+    with dg.DagsterInstance.get() as instance:
+        assert instance.get_materialized_partitions(key) == {"2013-01-01"}
+        event = instance.get_latest_materialization_event(key)
+        check = dg.AssetCheckKey(key, "contract")
+        latest = instance.event_log_storage.get_latest_asset_check_execution_by_key
+        (found,) = latest([check]).values()
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.metadata["dagster/row_count"].value == 2
+    assert found.status.value == "SUCCEEDED"
+
+
+def test_what_nobody_wants_is_discarded_and_the_ledger_says_why(shop: Shop) -> None:
+    (shop.inbox / "a.csv").write_text(
+        "id,customer,amount,ordered_at\n1,A,-1,2013-01-05\n2,B,2,2013-01-06\n"
+    )
+    (entry,) = shop.load(table="corrections").quarantined
+    told = run(quarantine.app, "discard", entry.id, "--because", "sent by mistake")
+    assert f"Discarded {entry.id}: 1 rows of corrections/a.csv" in told
+    assert json.loads(run(quarantine.app, "list", "--json")) == []
+    (row,) = shop.store.ledger.entries("quarantine/corrections")
+    assert (row.action, row.details["because"]) == ("discarded", "sent by mistake")
+    assert (row.details["id"], row.details["rows"]) == (entry.id, 1)
+    assert row.actor
+    assert (shop.home / entry.location).is_file()
+    assert shop.ids("raw.corrections") == [2]
+    with pytest.raises(Conflict, match="closed already"):
+        run(quarantine.app, "discard", entry.id, "--because", "again")
+    assert len(shop.store.ledger.entries("quarantine/corrections")) == 1
+
+
+def test_a_discard_without_a_reason_or_an_entry_is_an_error(shop: Shop) -> None:
+    shop.offer([(1, "Ann", -1, "2013-01-05")])
+    (entry,) = shop.load(["2013-01-01"]).quarantined
+    with pytest.raises(InvalidUsage, match="reason is empty"):
+        run(quarantine.app, "discard", entry.id, "--because", " ")
+    with pytest.raises(NotFound):
+        run(quarantine.app, "discard", "nothing", "--because", "no such thing")
+    assert [one.id for one in shop.store.quarantine.open()] == [entry.id]
 
 
 def test_an_unknown_entry_is_an_error(shop: Shop) -> None:

@@ -1,9 +1,14 @@
 """Days and weeks on the platform's clock."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from analytics_platform.contracts.domain import Partitions
-from analytics_platform.core.calendar import increment_keys, iso_week, local_day
+from analytics_platform.core.calendar import (
+    begun_keys,
+    increment_keys,
+    iso_week,
+    local_day,
+)
 
 YEAR = Partitions(grain="month", start=date(2013, 1, 1), end=date(2014, 1, 1))
 
@@ -11,6 +16,21 @@ YEAR = Partitions(grain="month", start=date(2013, 1, 1), end=date(2014, 1, 1))
 def test_midnight_in_london_is_still_the_day_before_in_new_york() -> None:
     midnight = datetime(2013, 11, 1, 0, 30, tzinfo=UTC)
     assert local_day(midnight, "America/New_York") == date(2013, 10, 31)
+
+
+def test_a_month_begins_when_its_first_day_is_over() -> None:
+    october, november = "2013-10-01", "2013-11-01"
+    assert begun_keys(YEAR, date(2013, 11, 1))[-1] == october
+    assert begun_keys(YEAR, date(2013, 11, 2))[-1] == november
+    assert begun_keys(YEAR, date(2013, 1, 1)) == []
+    assert len(begun_keys(YEAR, date(2020, 1, 1))) == 12
+
+
+def test_what_an_increment_loads_has_begun() -> None:
+    since = date(2012, 12, 31)
+    for day in range(1, 400):
+        today = since + timedelta(days=day)
+        assert increment_keys(YEAR, since=since, today=today) == begun_keys(YEAR, today)
 
 
 def test_a_day_is_loaded_once() -> None:

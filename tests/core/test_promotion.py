@@ -89,7 +89,7 @@ def test_a_refusal_says_why_with_its_numbers() -> None:
         ("onnx_matches",),
     )
     assert found.reasons == (
-        "the blocking check onnx_matches is red",
+        "the check onnx_matches is red",
         (
             "not better than history beyond doubt: rmse 3.0000 against 4.0000, "
             "gain 1.0000 [-0.1000, 2.0000]"

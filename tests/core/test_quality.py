@@ -10,9 +10,11 @@ from analytics_platform.core.quality import (
     News,
     Outcome,
     is_known_defect,
+    not_evaluated,
     red_partitions,
     review,
     verdicts,
+    was_evaluated,
 )
 
 AT = datetime(2013, 6, 1, tzinfo=UTC)
@@ -109,6 +111,23 @@ def test_a_check_that_passed_or_could_not_be_evaluated_is_no_known_defect() -> N
     assert not is_known_defect(broken, expectation(0.02))
 
 
+def test_what_an_error_kept_from_being_judged_does_not_hold() -> None:
+    error = ValueError("no such function\nLINE 1")
+    declared = expectation(rate=1.0)
+    found = not_evaluated([declared], ["2013-03-01", None], error)
+    assert [one.partition for one in found] == ["2013-03-01", None]
+    judged = [judge(one, declared) for one in found]
+    assert all(one.blocks and not was_evaluated(one) for one in judged)
+    assert judged[0].detail == "Cannot be evaluated: no such function"
+    assert was_evaluated(judge(outcome(3), declared))
+    assert was_evaluated(judge(outcome(0), declared))
+
+
+def test_an_error_without_a_message_is_named() -> None:
+    (found,) = not_evaluated([expectation()], [None], KeyboardInterrupt())
+    assert found.detail == "Cannot be evaluated: KeyboardInterrupt"
+
+
 def test_without_a_documented_rate_nothing_is_known() -> None:
     assert not is_known_defect(outcome(1), expectation())
 
@@ -129,8 +148,7 @@ def test_a_review_says_expected_with_the_reason_or_new() -> None:
         judge(outcome(90, partition="2013-03-01"), expectation(0.02)),
         judge(outcome(0, partition="2013-04-01"), expectation(0.02)),
     ]
-    reasons = {("raw/orders", "price_not_null"): "Gifts have no price."}
-    new, known = review(judged, reasons=reasons)
+    new, known = review(judged)
     assert (new.news, new.partitions, new.because) == (News.NEW, ("2013-03-01",), None)
     assert (known.news, known.partitions) == (
         News.EXPECTED,

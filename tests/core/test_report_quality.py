@@ -16,9 +16,7 @@ def sections() -> dict[str, Section]:
     found = quality()
     return {
         section.anchor: section
-        for section in quality_sections(
-            found.verdicts, found.reasons or {}, found.changes, found.quarantine
-        )
+        for section in quality_sections(found.verdicts, found.changes, found.quarantine)
     }
 
 
@@ -75,11 +73,11 @@ def test_quarantine_and_changes_are_listed() -> None:
     assert quarantined is not None
     assert changed is not None
     assert quarantined.values("partition") == ("whole table",)
-    assert changed.values("change") == ("null share 0 % to 12 %",)
+    assert changed.values("change") == ("null share: 0 % → 12 %",)
 
 
 def test_nothing_to_tell_is_told() -> None:
-    notes = [section.notes for section in quality_sections([], {}, [], [])]
+    notes = [section.notes for section in quality_sections([], {}, [])]
     assert notes == [
         ("No checks have run.",),
         ("Every check is green.",),
@@ -94,6 +92,6 @@ def test_many_partitions_are_told_by_their_number() -> None:
         for month in range(1, 6)
     ]
     for chosen, told in ((failed, "5 of them"), (failed[:1], "2024-01-01")):
-        table = quality_sections(chosen, {}, [], [])[1].table
+        table = quality_sections(chosen, {}, [])[1].table
         assert table is not None
         assert table.values("partitions") == (told,)

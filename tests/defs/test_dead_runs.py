@@ -99,6 +99,42 @@ def test_a_run_that_never_began_is_dead_once_its_launcher_is(
     assert mend_dead_runs(instance, launcher_ended=True) == [run.run_id]
 
 
+def test_a_run_killed_before_its_first_event_is_mended(
+    instance: dg.DagsterInstance,
+) -> None:
+    tags = {**owner_tags(os.getpid()), PID_STARTED_TAG: "1.0"}
+    run = instance.create_run_for_job(_job(), tags=tags)
+    living = instance.create_run_for_job(_job(), tags=owner_tags(os.getpid()))
+    unknown = instance.create_run_for_job(_job())
+    assert mend_dead_runs(instance) == [run.run_id]
+    assert {one.run_id for one in instance.get_runs() if not one.is_finished} == {
+        living.run_id,
+        unknown.run_id,
+    }
+
+
+def test_mending_that_is_killed_itself_is_taken_up_again(
+    home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_run(home, "owner_tags(os.getpid())")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for target, name in (
+        (dg.DagsterInstance, "report_run_failed"),
+        (type(instance.event_log_storage), "free_concurrency_slots_for_run"),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(target, name, killed)
+            with pytest.raises(KeyboardInterrupt):
+                mend_dead_runs(instance)
+    (run,) = instance.get_runs()
+    assert mend_dead_runs(instance) == [run.run_id]
+    info = instance.event_log_storage.get_concurrency_info("warehouse")
+    assert info.active_slot_count == 0
+
+
 def _job() -> dg.JobDefinition:
     @dg.job
     def empty() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from analytics_platform.adapters import model_audit
 from analytics_platform.adapters.control_store import migrations
 from analytics_platform.adapters.control_store.facade import ControlStore
 from analytics_platform.adapters.duckdb_warehouse import DuckDBWarehouse
@@ -153,6 +154,47 @@ def test_a_run_of_one_month_judges_that_month_alone(
     spoil(warehouse, "id", "2013-03-01")
     assert run(defs, instance, "2013-04-01", "2013-04-01").success
     assert {one.partition for one in store.verdicts.latest()} == {"2013-04-01"}
+
+
+def test_an_error_in_the_checks_leaves_no_month_that_was_held_to_be_good(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: ControlStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run(defs, instance)
+    april = "2013-04-01"
+
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("no such function")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model_audit, "profile", broken)
+        assert not run(defs, instance, april, april).success
+    unknown = [one for one in store.verdicts.latest() if not one.passed]
+    assert {(one.check, one.partition, one.blocks) for one in unknown} == {
+        ("id_not_null", april, True),
+        ("customer_not_null", april, False),
+    }
+    assert {one.detail for one in unknown} == {"Cannot be evaluated: no such function"}
+    assert run(defs, instance, april, april).success
+    assert all(one.passed for one in store.verdicts.latest())
+
+
+def test_an_error_before_the_months_are_known_is_on_those_judged_before(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: ControlStore,
+    warehouse: DuckDBWarehouse,
+) -> None:
+    first, april = (MONTHS[0], MONTHS[2]), "2013-04-01"
+    run(defs, instance, *first)
+    with warehouse.session() as session:
+        session.execute("alter table marts.orders rename to orders_elsewhere")
+    assert not run(defs, instance, MONTHS[2], april).success
+    assert [one.partition for one in store.verdicts.latest() if one.blocks] == [
+        MONTHS[2]
+    ]
 
 
 def test_samples_of_a_red_check_hide_personal_columns(

@@ -21,6 +21,7 @@ from tests.support.platform_home import PlatformHome
 ROOT = Path(__file__).resolve().parents[2]
 _LONGEST_SECONDS = 600.0  # of one command, on a machine with other work
 _STEP_BEGINS = re.compile(r"^(\w+) \.\.\.$", re.MULTILINE)
+_LAST_LINES, _WIDTH = 12, 160  # of what a command wrote
 Found = TypeVar("Found")
 
 
@@ -30,6 +31,12 @@ class Ended:
 
     code: int
     text: str
+
+    @property
+    def end(self) -> str:
+        """Its last lines, as a failed test tells them: logs of CI are cut."""
+        lines = [line[:_WIDTH] for line in self.text.splitlines()[-_LAST_LINES:]]
+        return "\n".join([f"it ended with code {self.code}; its last lines:", *lines])
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,10 @@ class Command:
         )
 
     def __str__(self) -> str:
-        return self.text[-4000:]
+        code = self.process.poll()
+        if code is None:
+            return f"it still runs: {self.text[-_WIDTH:]}"
+        return Ended(code, self.text).end
 
 
 @dataclass(frozen=True)

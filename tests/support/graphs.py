@@ -2,6 +2,8 @@
 
 raw (months) ---> mart (months) ---> model (whole)
 dim (whole) -------^                    aside (whole, reads dim)
+
+A step of its own judges mart, with a blocking check and without.
 """
 
 from collections.abc import Iterator
@@ -27,7 +29,7 @@ class Knobs:
 
     store: ControlStore
     red: dict[str, set[str]] = field(default_factory=dict)
-    failing: set[str] = field(default_factory=set)
+    failing: set[str] = field(default_factory=set)  # names of steps
     built: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -40,6 +42,10 @@ def definitions(knobs: Knobs) -> dg.Definitions:
             _whole("dim", knobs),
             _whole("model", knobs, deps=["mart"]),
             _whole("aside", knobs, deps=["dim"]),
+        ],
+        asset_checks=[
+            _judging("checks_of_mart", "mart", knobs, blocking=True),
+            _judging("hints_on_mart", "mart", knobs, blocking=False),
         ],
         executor=dg.in_process_executor,
         loggers={"console": quiet_console},
@@ -73,6 +79,8 @@ def _months(
             verdicts,
             {key: {} for key in context.partition_keys},
         )
+        if f"after {name}" in knobs.failing:
+            raise RuntimeError(f"{name} broke at its end")
 
     return asset
 
@@ -88,6 +96,24 @@ def _whole(
         knobs.built.append((name, ""))
 
     return asset
+
+
+def _judging(
+    step: str, asset: str, knobs: Knobs, *, blocking: bool
+) -> dg.AssetChecksDefinition:
+    """Checks of an asset in a step of their own."""
+    specs = [
+        dg.AssetCheckSpec(f"{step}_{n}", asset=asset, blocking=blocking) for n in "ab"
+    ]
+
+    @dg.multi_asset_check(name=step, specs=specs)
+    def checks() -> Iterator[dg.AssetCheckResult]:
+        if step in knobs.failing:
+            raise RuntimeError(f"{step} is broken")
+        for spec in specs:
+            yield dg.AssetCheckResult(check_name=spec.name, passed=True)
+
+    return checks
 
 
 def verdict(asset: str, partition: str | None, run_id: str, *, passed: bool) -> Verdict:

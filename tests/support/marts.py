@@ -22,7 +22,7 @@ WHOLE = (
 
 
 # Names a plane's version by the instant at which this home first saw it.
-_OF_THE_HOME = "plane_version_key"
+OF_THE_HOME = "plane_version_key"
 
 
 def mart_bytes(
@@ -77,4 +77,4 @@ def _built(connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def _comparable(table: str) -> str:
-    return f"* exclude ({_OF_THE_HOME})" if table == "fct_flights" else "*"
+    return f"* exclude ({OF_THE_HOME})" if table == "fct_flights" else "*"

@@ -210,4 +210,6 @@ def fill_warehouse(warehouse: Warehouse, days: int = DAYS) -> None:
         ):
             session.execute(f"create schema if not exists {schema}")
             session.connection.register("content", content)
-            session.execute(f"create table {schema}.{table} as select * from content")
+            session.execute(
+                f"create or replace table {schema}.{table} as select * from content"
+            )

@@ -23,6 +23,7 @@ from analytics_platform.contracts.records import (
     SnapshotManifest,
     Verdict,
 )
+from analytics_platform.core.profiles import Change, ChangeKind
 from analytics_platform.core.report_builder import (
     Origin,
     Quality,
@@ -30,7 +31,6 @@ from analytics_platform.core.report_builder import (
     build_report,
 )
 from analytics_platform.core.report_models import ModelFacts
-from analytics_platform.core.report_quality import ProfileChange
 from analytics_platform.core.report_sections import Answer
 from analytics_platform.core.reports import Report
 
@@ -140,6 +140,7 @@ def quality() -> Quality:
                 severity=Severity.WARN,
                 known_defect=True,
                 failing_rows=149,
+                detail="Old shops are not listed.",
             ),
             verdict(
                 "wait_is_plausible",
@@ -149,8 +150,7 @@ def quality() -> Quality:
                 detail="2 rows wait longer than a day",
             ),
         ),
-        reasons={("raw/orders", "shop_is_known"): "Old shops are not listed."},
-        changes=(ProfileChange("raw/orders", "shop", "null share 0 % to 12 %"),),
+        changes={"raw/orders": [Change("shop", ChangeKind.NULLS, "0 % → 12 %")]},
         quarantine=(
             QuarantineEntry(
                 id="q1",

@@ -44,7 +44,7 @@ def built(new_home: NewHome) -> Commands:
     ended = home.run(
         "materialize", "--from", FIRST, "--to", LAST, "--select", PUBLISHED
     )
-    assert ended.code == 0, ended.text
+    assert ended.code == 0, ended.end
     return home
 
 

@@ -37,7 +37,7 @@ def broken(home: Commands) -> Ended:
 def test_a_bad_row_keeps_its_month_back_and_no_other(
     home: Commands, broken: Ended, built: Commands
 ) -> None:
-    assert broken.code == 3, broken.text
+    assert broken.code == 3, broken.end
     assert "raw/flights: 2013-03-01" in broken.text
     for table in PARTITIONED:
         assert set(months_in(home, table)) - {"2013-03"} == set(GOOD), table
@@ -63,7 +63,7 @@ def test_the_repair_builds_that_month_and_what_reads_it(
 
     repaired = home.run(*BUILD, "--missing")
 
-    assert repaired.code == 0, repaired.text
+    assert repaired.code == 0, repaired.end
     again = home.inside.materialized() - before
     months = {part[:7] for asset, part in again if part and asset not in _LOOKING_BACK}
     assert months == {"2013-03"}

@@ -18,23 +18,29 @@ pytestmark = pytest.mark.system
 
 BUILD = ("materialize", "--missing", "--from", FIRST, "--to", LAST)
 MONTHS = ["2013-01", "2013-02", "2013-03", "2013-04"]
-# Steps during which to kill, in order of the build: loads, builds, features, publish.
-STEPS = (
-    "raw__weather",
-    "raw__flights",
-    "dbt_1_partitions",
-    "features__\\w+",
-    "published__snapshot",
-)
+# While the stores are made and the first libraries are imported.
+EARLY_SECONDS = (1.0, 3.0, 6.0)
+# Steps during which to kill, and at most how long after their beginning: loads, builds,
+# checks of what was built, features, publish. The last two take a fraction of a second:
+# a kill may come too late for them, and nothing is left to do for the next command.
+STEPS = {
+    "raw__weather": 1.0,
+    "raw__flights": 1.0,
+    "dbt_1_partitions": 1.0,
+    "checks_of_marts_fct_flights": 0.5,
+    "features__\\w+": 0.3,
+    "published__snapshot": 0.1,
+}
+NOTHING = "Nothing is missing."
 PROCEEDS_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Killed:
-    """One killed command: how long until its first step, and whether it was killed."""
+    """A killed command: how long until its first step; whether the kill met it."""
 
     first_step_seconds: float
-    was_killed: bool
+    in_time: bool
 
 
 @pytest.fixture(scope="module")
@@ -43,49 +49,69 @@ def home(new_home: NewHome) -> Commands:
 
 
 @pytest.fixture(scope="module")
-def kills(home: Commands) -> list[Killed]:
+def kills(home: Commands) -> dict[str, Killed]:
     """Commands, each killed at a random moment of a later step than the one before."""
     chance = random.Random(2013)  # noqa: S311 - repeatable, not secret
-    return [_killed(home, step, chance.uniform(0.0, 1.0)) for step in STEPS]
+    for seconds in EARLY_SECONDS:
+        with home.started(*BUILD, "--select", PUBLISHED) as command:
+            time.sleep(seconds)
+            command.process.kill()
+    return {
+        step: _killed(home, step, chance.uniform(0.0, longest))
+        for step, longest in STEPS.items()
+    }
 
 
 def test_the_next_command_proceeds_and_nothing_is_lost_or_doubled(
-    home: Commands, kills: list[Killed], built: Commands
+    home: Commands, kills: dict[str, Killed], built: Commands
 ) -> None:
-    assert all(one.was_killed for one in kills)
+    assert all(kills[step].in_time for step in list(STEPS)[:4])
 
     started = time.monotonic()
     with home.started(*BUILD, "--select", PUBLISHED) as command:
-        command.wait_for(lambda: command.steps_begun)
+        command.wait_for(lambda: command.steps_begun or NOTHING in command.text)
         last = time.monotonic() - started
         ended = command.ended()
 
-    assert ended.code == 0, ended.text
-    undisturbed = kills[0].first_step_seconds
-    for waited in (*(one.first_step_seconds for one in kills[1:]), last):
-        assert waited < max(PROCEEDS_SECONDS, 2 * undisturbed)
+    assert ended.code == 0, ended.end
+    first, *others = (one.first_step_seconds for one in kills.values())
+    for waited in (*others, last):
+        assert waited < max(PROCEEDS_SECONDS, 2 * first)
     here, there = mart_bytes(home, MONTHS), mart_bytes(built, MONTHS)
     assert [key for key in sorted(here) if here[key] != there[key]] == []
 
 
 @pytest.mark.usefixtures("kills")
-def test_each_killed_run_is_marked_failed(home: Commands) -> None:
+def test_all_that_an_undisturbed_command_checks_is_checked(
+    home: Commands, built: Commands
+) -> None:
+    assert _judged(home) == _judged(built)
+
+
+@pytest.mark.usefixtures("kills")
+def test_no_killed_run_is_left_marked_as_running(home: Commands) -> None:
     statuses = Counter(home.run_statuses().values())
-    assert statuses.pop("FAILURE") == len(STEPS)
-    assert statuses.keys() == {"SUCCESS"}
+    assert statuses.pop("FAILURE") >= len(STEPS) - 2
+    assert statuses.keys() <= {"SUCCESS"}
+
+
+def _judged(home: Commands) -> set[tuple[str, str | None, str]]:
+    latest = home.inside.resources().store.verdicts.latest()
+    return {(one.asset, one.partition, one.check) for one in latest}
 
 
 def _killed(home: Commands, step: str, later_seconds: float) -> Killed:
     started = time.monotonic()
     with home.started(*BUILD, "--select", PUBLISHED) as command:
-        command.wait_for(lambda: command.steps_begun)
+        command.wait_for(lambda: command.steps_begun or NOTHING in command.text)
         first_step = time.monotonic() - started
-        command.wait_for(lambda: _has_begun(command.steps_begun, step))
+        command.wait_for(
+            lambda: _has_begun(command.steps_begun, step) or NOTHING in command.text
+        )
         time.sleep(later_seconds)
-        alive = command.process.poll() is None
         os.kill(command.process.pid, signal.SIGKILL)
-        command.process.wait(10)
-    return Killed(first_step, alive)
+        code = command.process.wait(10)
+    return Killed(first_step, in_time=code == -signal.SIGKILL)
 
 
 def _has_begun(begun: list[str], step: str) -> bool:

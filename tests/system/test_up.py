@@ -1,24 +1,36 @@
-"""The whole platform: started, used while it loads history, and killed."""
+"""The whole platform: started, used, killed, started again and ended."""
 
 import json
 import os
+import signal
 import socket
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
+import dagster as dg
 import psutil
 import pytest
 
+from analytics_platform.adapters.clock_state import read_state as read_clock
+from analytics_platform.adapters.platform_state import read_state
+from analytics_platform.defs.automation import INCREMENT_JOB
 from tests.support.commands import Command, Commands, alive, family_of
 from tests.system.conftest import NewHome
 
 pytestmark = pytest.mark.system
 
-# One month of history.
-CLOCK = "replay:2013-02-02T04:00:00Z@600"
+# One month of history; the replay begins 15 s, or five hours, before a midnight.
+SPEED = 1200
+CLOCK = f"replay:2013-02-02T00:00:00Z@{SPEED}"
 GONE_SECONDS = 15.0
+A_DAY_SECONDS = 600.0  # a minute and a half on a quiet machine
+Part = tuple[str, str | None]
+FIRST_DAY = "2013-02-01"
+REPORT: Part = ("reports/flight_operations", None)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +61,15 @@ def killed_while_loading(home: Commands) -> Life:
     return Life(early, (second.code, second.text), (status.code, status.text), left)
 
 
+@pytest.fixture(scope="module")
+def running(home: Commands, killed_while_loading: Life) -> Iterator[Command]:
+    """The second `up`, with history loaded and the replay going on."""
+    assert not killed_while_loading.left
+    with home.started("up") as up:
+        up.wait_for(lambda: "Everything runs." in up.text)
+        yield up
+
+
 def test_a_taken_port_names_its_owner(home: Commands) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
@@ -56,7 +77,7 @@ def test_a_taken_port_names_its_owner(home: Commands) -> None:
             home, variables={**home.variables, "ANALYTICS_PORTS__DAGSTER": port}
         )
         refused = other.run("up")
-    assert refused.code == 2, refused.text
+    assert refused.code == 2, refused.end
     assert f"Port {port}" in refused.text
     assert f"(process {os.getpid()})" in refused.text
 
@@ -77,11 +98,97 @@ def test_status_answers_while_history_is_loaded(killed_while_loading: Life) -> N
     code, text = killed_while_loading.status
     assert code == 0, text
     assets = {one["asset"] for one in json.loads(text[text.index("[") :])}
-    assert {"raw/flights", "reports/flight_operations"} <= assets
+    assert {"raw/flights", REPORT[0]} <= assets
 
 
 def test_a_killed_supervisor_leaves_no_process(killed_while_loading: Life) -> None:
     assert killed_while_loading.left == []
+
+
+def test_a_day_reaches_the_report_by_itself_even_if_its_run_is_killed(
+    home: Commands, running: Command
+) -> None:
+    before = home.inside.materialized()
+    worker = running.wait_for(lambda: _worker(home), A_DAY_SECONDS)
+    assert worker
+    run_id, pid = worker
+    os.kill(pid, signal.SIGKILL)
+
+    again = running.wait_for(lambda: _repeated(home, run_id), A_DAY_SECONDS)
+
+    assert again
+    assert again.status is dg.DagsterRunStatus.SUCCESS
+    new = home.inside.materialized() - before
+    for asset in ("raw/flights", "marts/fct_flights", "features/plane_arrivals"):
+        assert (asset, FIRST_DAY) in new
+    assert REPORT in new
+
+
+def test_after_a_kill_the_replay_goes_on_where_it_was(
+    home: Commands, running: Command
+) -> None:
+    assert _killed(running) == []
+    state, clock = read_state(home.folder), read_clock(home.folder)
+    assert state
+    assert clock
+    seen = clock.position_at(state.seen_at)
+    assert datetime.now(UTC) - state.seen_at > timedelta(seconds=1)
+
+    with home.started("up") as up:
+        up.wait_for(lambda: _answers(home))
+        stopped = read_clock(home.folder)
+        assert stopped
+        assert stopped.is_paused
+        assert abs(stopped.position - seen) < timedelta(seconds=SPEED)
+        up.wait_for(lambda: "Everything runs." in up.text)
+        resumed = read_clock(home.folder)
+        assert resumed
+        assert not resumed.is_paused
+        assert seen <= resumed.position < seen + timedelta(seconds=SPEED)
+        members = family_of(up.process.pid)
+        down = home.run("down")
+        assert down.code == 0, down.end
+        assert up.ended(10).code == 0
+    assert alive(members) == []
+    assert read_state(home.folder) is None
+    for name in ("ANALYTICS_PORTS__DAGSTER", "ANALYTICS_PORTS__MLFLOW"):
+        socket.create_server(("127.0.0.1", int(home.variables[name]))).close()
+
+
+def _worker(home: Commands) -> tuple[str, int] | None:
+    """The run that loads the new day, at work, and its process."""
+    time.sleep(0.5)  # the platform needs the processor more
+    wanted = dg.RunsFilter(
+        job_name=INCREMENT_JOB, statuses=[dg.DagsterRunStatus.STARTED]
+    )
+    with home.inside.entered(), dg.DagsterInstance.get() as instance:
+        for run in instance.get_runs(wanted):
+            for entry in instance.all_logs(run.run_id):
+                event = entry.dagster_event
+                if event and event.step_key == "raw__flights":
+                    return run.run_id, _process_of(instance, run)
+    return None
+
+
+def _process_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
+    told = [
+        entry.dagster_event.engine_event_data.metadata.get("pid")
+        for entry in instance.all_logs(
+            run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT
+        )
+        if entry.dagster_event
+    ]
+    return int(str([pid.value for pid in told if pid][-1]))
+
+
+def _repeated(home: Commands, run_id: str) -> dg.DagsterRun | None:
+    """The run that repeats another, once it has ended."""
+    time.sleep(1)
+    with home.inside.entered(), dg.DagsterInstance.get() as instance:
+        for run in instance.get_runs(dg.RunsFilter(job_name=INCREMENT_JOB)):
+            if run.parent_run_id == run_id and run.is_finished:
+                return run
+    return None
 
 
 def _killed(up: Command) -> list[psutil.Process]:

@@ -7,6 +7,11 @@ from datetime import datetime
 from sqlalchemy import Engine, false, insert, or_, select, update
 
 from analytics_platform.adapters.control_store.engine import reading, writing
+from analytics_platform.adapters.control_store.ledger import (
+    LEDGER_LOCK,
+    Note,
+    append_within,
+)
 from analytics_platform.adapters.control_store.tables import QUARANTINE
 from analytics_platform.contracts.records import QuarantineEntry
 from analytics_platform.errors import Conflict, NotFound
@@ -17,7 +22,7 @@ _LOCK = "quarantine"
 
 @dataclass(frozen=True)
 class Quarantine:
-    """Entries stay for ever; they are open until released or resolved."""
+    """Entries stay for ever; they are open until released, resolved or discarded."""
 
     engine: Engine
 
@@ -66,10 +71,28 @@ class Quarantine:
             ).rowcount
         if not changed:
             self.find(id)
-            raise Conflict(
-                f"The quarantine entry {id!r} is closed already.",
-                hint="See `analytics quarantine list`.",
-            )
+            raise _closed(id)
+
+    def discard(self, id: str, note: Note) -> QuarantineEntry:
+        """Close an entry whose rows nobody wants; the ledger says who did and why.
+
+        Gives the entry as it was; what is kept at its location stays there.
+
+        Raises:
+            NotFound: there is no such entry.
+            Conflict: it is no longer open.
+        """
+        entry = self.find(id)
+        subject = f"quarantine/{entry.table}"
+        about = entry.model_dump(mode="json", exclude={"released_at", "resolved_at"})
+        with writing(self.engine, LEDGER_LOCK) as connection:
+            mine = _IS_OPEN & (QUARANTINE.c.id == id)
+            closing = update(QUARANTINE).where(mine).values(resolved_at=note.at)
+            if not connection.execute(closing).rowcount:
+                raise _closed(id)
+            told = Note(note.actor, note.action, {**note.details, **about}, note.at)
+            append_within(connection, subject, told)
+        return entry
 
     def resolve(
         self, table: str, partitions: Collection[str | None], at: datetime
@@ -87,3 +110,10 @@ class Quarantine:
             return connection.execute(
                 update(QUARANTINE).where(mine).values(resolved_at=at)
             ).rowcount
+
+
+def _closed(id: str) -> Conflict:
+    return Conflict(
+        f"The quarantine entry {id!r} is closed already.",
+        hint="See `analytics quarantine list`.",
+    )

@@ -12,8 +12,11 @@ from analytics_platform.core.training.encoding import Floats, Targets
 
 BEATS_MEAN, BEATS_HISTORY = "beats_mean", "beats_history"
 NO_LEAK, ONNX_MATCHES = "no_leak", "onnx_matches"
-
 PLAUSIBLE_INPUTS = "plausible_inputs"
+
+# Red, they keep a version from being released, however good its figures are. The rest
+# of the decision the gate draws from these figures themselves.
+VETOES = frozenset({NO_LEAK, ONNX_MATCHES})
 
 # What is known beforehand rarely explains half of an outcome by itself (0.7 squared).
 # Only a warning: yesterday's value of a slow series rightly does.

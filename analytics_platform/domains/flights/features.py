@@ -16,12 +16,10 @@ _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _WEEK = timedelta(weeks=1)
 
-# 15 minutes: how the US Department of Transportation defines a late flight.
-_LATE_ARRIVAL = (
-    "case when arrival_delay_minutes > 15 then 1 "
-    "when arrival_delay_minutes is not null then 0 end"
-)
-_LATE_DEPARTURE = "case when departure_delay_minutes > 15 then 1 else 0 end"
+# What is late is said by the measure late_flights in dbt's semantic model, and by the
+# mart for each flight; null where there was no arrival or no departure.
+_LATE_ARRIVAL = "case when is_late then 1 when not is_late then 0 end"
+_LATE_DEPARTURE = "case when has_left_late then 1 when not has_left_late then 0 end"
 _CANCELLED = "case when is_cancelled then 1 else 0 end"
 
 SPINE = Spine(
@@ -90,7 +88,7 @@ def _punctuality(
         ),
         _feature(
             f"late_share_{suffix}",
-            f"Share of arrivals more than 15 minutes late over the {within}.",
+            f"Share of late arrivals over the {within}.",
             (mean, _LATE_ARRIVAL),
             length,
             "share",
@@ -248,7 +246,7 @@ ORIGIN = FeatureView(
         ),
         _feature(
             "late_share_2h",
-            "Share of departures more than 15 minutes late over the last two hours.",
+            "Share of late departures over the last two hours.",
             (Aggregate.MEAN, _LATE_DEPARTURE),
             2 * _HOUR,
             "share",

@@ -18,6 +18,7 @@ _LEAKS = (
     "is_cancelled",
     "is_diverted",
     "is_late",
+    "has_left_late",
     "known_at_utc",
     "dep_time",
     "dep_delay",
@@ -51,11 +52,11 @@ MODELS: tuple[ModelSpec, ...] = (
     ),
     ModelSpec(
         name="late_arrival",
-        description="The probability that a flight will arrive more than 15 minutes "
-        "late, predicted before it departs.",
+        description="The probability that a flight will arrive late, predicted before "
+        "it departs.",
         owner=_OWNER,
         task="classification",
-        target="arrival_delay_minutes > 15",
+        target="is_late",
         views=_VIEWS,
         leaks=_LEAKS,
         baseline_by=_BASELINE_BY,

@@ -86,8 +86,8 @@ FLIGHT_OPERATIONS = ReportSpec(
     sections=(
         ReportSection(
             title="Punctuality over time",
-            text="By day of departure. A flight is late if it arrives more than 15 "
-            "minutes after schedule; cancelled and diverted flights have no delay.",
+            text="By day of departure. What is late is defined by the metric "
+            "late_flights; cancelled and diverted flights have no delay.",
             metrics=("late_share", "mean_arrival_delay_minutes", "cancelled_share"),
             group_by=("metric_time__day",),
             order_by="metric_time__day",

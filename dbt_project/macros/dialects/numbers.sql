@@ -12,12 +12,19 @@
     cast(sum({{ expression }}) as {{ type_double() }}) / nullif(count({{ expression }}), 0)
 {%- endmacro %}
 
-{#- Percentile by linear interpolation, ignoring nulls. -#}
+{#- Percentile by linear interpolation, ignoring nulls, to nine digits after the point:
+    engines differ in the sixteenth digit, and zero is not 4.4e-16. -#}
 {% macro percentile(expression, share) -%}
     {{ return(adapter.dispatch('percentile')(expression, share)) }}
 {%- endmacro %}
 {% macro default__percentile(expression, share) -%}
-    percentile_cont({{ share }}) within group (order by {{ expression }})
+    cast(
+        cast(
+            percentile_cont({{ share }}) within group (order by {{ expression }})
+            as decimal(38, 9)
+        )
+        as {{ type_double() }}
+    )
 {%- endmacro %}
 {% macro bigquery__percentile(expression, share) -%}
     {#- BigQuery has no exact percentile as an aggregate. -#}

@@ -43,6 +43,12 @@ select
         when flights.arrival_delay_minutes is not null
             then {{ measure_expression('late_flights') }} = 1
     end as is_late,
+    case
+        when flights.departure_delay_minutes is not null
+            then {{ measure_expression(
+                'late_flights', {'arrival_delay_minutes': 'departure_delay_minutes'}
+            ) }} = 1
+    end as has_left_late,
     flights.departure_delay_minutes,
     flights.arrival_delay_minutes,
     flights.scheduled_duration_minutes,

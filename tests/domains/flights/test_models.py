@@ -16,7 +16,6 @@ from analytics_platform.core.training.training_set import TrainingSet
 from analytics_platform.domains.flights import DOMAIN
 from analytics_platform.domains.flights.features import FEATURE_VIEWS, SPINE
 from analytics_platform.domains.flights.models import MODELS
-from analytics_platform.settings import Settings
 from tests.support.flight_warehouse import copy_home
 
 YEAR = Period(date(2013, 1, 1), date(2014, 1, 1))
@@ -113,16 +112,6 @@ def test_outcomes_from_now_on_change_no_input_of_a_flight_about_to_leave(
     for name in targets:  # the change did reach what is to be predicted
         outcomes = [_of(data.table, leaving)[name] for data in (before, after)]
         assert outcomes[0] != outcomes[1]
-
-
-def test_the_target_of_lateness_is_the_marts_own(built_home: Path) -> None:
-    warehouse = DuckDBWarehouse(Settings(home=built_home))
-    with warehouse.session() as session:
-        [(different,)] = session.rows(
-            "select count(*) from marts.fct_flights "
-            f"where is_late is distinct from ({MODELS[1].target})"
-        )
-    assert different == 0
 
 
 def _leaving(warehouse: DuckDBWarehouse) -> list[str]:
