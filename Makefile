@@ -15,11 +15,12 @@ STAMPS := $(VENV)/.installed
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 	2>/dev/null && echo $$python && break; done)
-# Which lock `install` installs: batch, or postgres, snowflake, bigquery, redshift.
-LOCK ?= batch
+# Which lock `install` installs: platform, or postgres, snowflake, bigquery, redshift.
+LOCK ?= platform
 WORKERS ?= 2
 # What the complete test suite starts: a real database server, a real browser.
-TEST_PACKAGES := git postgresql chromium
+JAVA_PACKAGES := openjdk-17-jre-headless maven
+TEST_PACKAGES := git postgresql chromium redis-server $(JAVA_PACKAGES)
 UV := $(BIN)/uv
 UVX := $(BIN)/uvx --quiet
 SYNC = $(UV) pip sync --quiet --python $(BIN)/python --require-hashes
@@ -37,7 +38,7 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 export UV_PYTHON_DOWNLOADS := never
 
 ##@ Run
-.PHONY: install up down materialize bench-batch
+.PHONY: install up down materialize kafka kafka-assemble bench-batch bench-checkpoints bench-push
 install: $(STAMPS)/$(LOCK) .env ## Install the platform (LOCK=postgres for a server warehouse)
 
 up: install ## Start the platform: load, train, replay, Dagster's web interface
@@ -50,8 +51,21 @@ materialize: install ## Build assets: FROM=2013-01 TO=2013-12 SELECT=...
 	$(BIN)/analytics materialize $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) \
 		$(if $(SELECT),--select '$(SELECT)') $(ARGS)
 
+kafka: install kafka-assemble ## Run a real Kafka broker, in the foreground
+	$(BIN)/analytics broker run
+
+kafka-assemble: ## Get Kafka's jars by Maven, once, into .kafka/
+	.ci/system-packages $(JAVA_PACKAGES)
+	deployment/kafka/assemble .kafka
+
 bench-batch: install ## Time a year through the platform against bare libraries
 	$(BIN)/python -m tests.benchmarks.batch $(ARGS)
+
+bench-checkpoints: dev-install ## Time the stream's state commits against bare ones
+	$(BIN)/python -m tests.benchmarks.checkpoints $(ARGS)
+
+bench-push: dev-install ## Time pushing to 1,000 WebSocket clients, one stalled
+	$(BIN)/python -m tests.benchmarks.push $(ARGS)
 
 ##@ Change
 .PHONY: dev-install lint format format-check type-check import-check docs
@@ -87,6 +101,7 @@ test-unit: dev-install ## Run the tests that need no server; 80 % branch coverag
 
 test-system: dev-install ## Run the tests with real servers, faults and whole runs
 	.ci/system-packages $(TEST_PACKAGES)
+	deployment/kafka/assemble .kafka
 	$(BIN)/python -m pytest -m system --durations=10 $(ARGS)
 
 installable: $(UV) ## Install each process alone from its lock and import what it uses
@@ -102,7 +117,7 @@ scan-dependencies: $(UV) ## Look the locks up in the databases of known vulnerab
 	done
 
 scan-secrets: $(UV) ## Look for secrets in the files
-	git ls-files -z -- ':!locks' | xargs -0 $(UVX) --from detect-secrets@1.5.0 \
+	git ls-files -z -- ':!locks' ':!deployment/kafka/jars.sha256' | xargs -0 $(UVX) --from detect-secrets@1.5.0 \
 		detect-secrets-hook --exclude-files '^tests/'
 
 scan-workflows: $(UV) ## Look for mistakes in the workflows
@@ -162,11 +177,11 @@ $(UV): locks/bootstrap.txt | $(BIN)/python
 		--require-hashes -r locks/bootstrap.txt
 	touch $@
 
-# The dev lock holds what batch and postgres do: `make up` never takes tools away.
+# The dev lock holds what platform and postgres do: `make up` never takes tools away.
 $(STAMPS)/%: locks/%.txt pyproject.toml | $(UV)
 	.ci/system-packages libgomp1
 	lock=$*; \
-	case $* in batch | postgres) [ ! -e $(STAMPS)/dev ] || lock=dev;; esac; \
+	case $* in platform | postgres) [ ! -e $(STAMPS)/dev ] || lock=dev;; esac; \
 	rm -rf $(STAMPS); \
 	echo "Installing locks/$$lock.txt into $(VENV) ..."; \
 	$(SYNC) $(BUILD_PINS) locks/$$lock.txt; \

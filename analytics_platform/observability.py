@@ -15,6 +15,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 _trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 
 ROOT_LOGGER = "analytics_platform"
+_PROCESSES = ("api", "bento_services", "streaming")
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -42,10 +43,11 @@ def configure_logging(
             ]
         )
     )
-    root = logging.getLogger(ROOT_LOGGER)
-    root.handlers = [handler]
-    root.setLevel(level)
-    root.propagate = False  # some libraries give the root logger a handler too
+    for name in (ROOT_LOGGER, *_PROCESSES):
+        root = logging.getLogger(name)
+        root.handlers = [handler]
+        root.setLevel(level)
+        root.propagate = False  # some libraries give the root logger a handler too
     accept_previews()
     configure_structlog()
 

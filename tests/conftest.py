@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from analytics_platform.adapters.kafka_broker import KafkaBroker
 from analytics_platform.settings import Settings
 from tests.support.flight_warehouse import build_everything, load_raw_duckdb
+from tests.support.kafka_server import running_kafka
 from tests.support.postgres import new_database, running_postgres
 
 
@@ -23,6 +25,13 @@ def postgres_database(postgres_url: str) -> Iterator[str]:
     """An empty database of that server, for one test."""
     with new_database(postgres_url) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[KafkaBroker]:
+    """A running Apache Kafka node; use it in tests marked `system`."""
+    with running_kafka() as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")

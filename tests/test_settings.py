@@ -22,8 +22,19 @@ def test_everything_written_at_run_time_is_under_the_home(
     assert settings.artifacts_url == str(tmp_path / "artifacts")
     assert settings.inbox_path == tmp_path / "inbox"
     assert settings.control_store_url == f"sqlite:///{tmp_path}/control.sqlite"
+    assert settings.stream_state_url == f"sqlite:///{tmp_path}/stream.sqlite"
     assert settings.duckdb_path == tmp_path / "warehouse.duckdb"
     assert settings.mlflow_tracking_uri.startswith(f"sqlite:///{tmp_path}/")
+
+
+def test_the_streams_state_goes_where_the_control_store_is_unless_said_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = "postgresql+psycopg2://me@host/platform"
+    monkeypatch.setenv("ANALYTICS_CONTROL_STORE", server)
+    assert load_settings(None).stream_state_url == server
+    monkeypatch.setenv("ANALYTICS_STREAMING__STATE", "sqlite:///elsewhere.sqlite")
+    assert load_settings(None).stream_state_url == "sqlite:///elsewhere.sqlite"
 
 
 def test_every_problem_is_listed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,10 @@
 """A contract's columns in a warehouse: their types there, and tables made of them."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from analytics_platform.adapters.warehouse import Session
-from analytics_platform.contracts.domain import ColumnType, TableSpec
+from analytics_platform.contracts.domain import Column, ColumnType
 from analytics_platform.core.contract_gate import PARTITION
 from analytics_platform.core.exact_casts import quoted
 from analytics_platform.errors import InvalidData
@@ -18,7 +19,31 @@ _NEUTRAL = {
 }
 
 
-def column_types(spec: TableSpec, dialect: str) -> dict[str, str]:
+class RawTable(Protocol):
+    """A table in `raw`: one that a domain declares, or that of an event stream."""
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        ...
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Its columns, in order."""
+        ...
+
+    @property
+    def partition_date(self) -> str | None:
+        """The expression that gives a row's partition, if it has any."""
+        ...
+
+    @property
+    def write(self) -> str:
+        """What becomes of the rows that are there."""
+        ...
+
+
+def column_types(spec: RawTable, dialect: str) -> dict[str, str]:
     """The columns of `raw.<table>` and their types in a dialect, in order."""
     types = {column.name: column.type for column in spec.columns}
     if spec.partition_date is not None:

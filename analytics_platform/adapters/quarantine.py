@@ -9,9 +9,9 @@ from pathlib import Path, PurePath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analytics_platform.adapters.contract_columns import RawTable
 from analytics_platform.adapters.control_store.facade import ControlStore
 from analytics_platform.adapters.durable_files import write_atomically
-from analytics_platform.contracts.domain import TableSpec
 from analytics_platform.contracts.records import QuarantineEntry
 from analytics_platform.core.contract_gate import REASON
 from analytics_platform.core.ingestion import Part
@@ -28,7 +28,7 @@ class Quarantine:
 
     home: Path
     store: ControlStore
-    spec: TableSpec
+    spec: RawTable
     run_id: str
     at: datetime
 

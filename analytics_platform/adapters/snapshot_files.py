@@ -16,7 +16,7 @@ from analytics_platform.errors import NotFound
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Kind = Literal["mart", "features", "quality", "predictions"]
+Kind = Literal["mart", "source", "features", "quality", "predictions"]
 _ROW_GROUP = 122_880  # DuckDB's own: it scans one with one thread
 
 

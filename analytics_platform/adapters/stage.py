@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from analytics_platform.adapters.contract_columns import column_types, create_table
+from analytics_platform.adapters.contract_columns import (
+    RawTable,
+    column_types,
+    create_table,
+)
 from analytics_platform.adapters.warehouse import Warehouse
-from analytics_platform.contracts.domain import ColumnType, TableSpec
+from analytics_platform.contracts.domain import ColumnType
 from analytics_platform.errors import Unavailable
 from analytics_platform.settings import Settings
 
@@ -26,7 +30,7 @@ def warm_up() -> None:
 
 @contextmanager
 def staged(
-    warehouse: Warehouse, settings: Settings, spec: TableSpec, rows: pa.Table
+    warehouse: Warehouse, settings: Settings, spec: RawTable, rows: pa.Table
 ) -> Iterator[str]:
     """`stage.<table>` with these rows, until left; call it inside `exclusive()`.
 
@@ -46,7 +50,7 @@ def staged(
 
 
 def _load(
-    warehouse: Warehouse, settings: Settings, spec: TableSpec, rows: pa.Table
+    warehouse: Warehouse, settings: Settings, spec: RawTable, rows: pa.Table
 ) -> None:
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     import dlt

@@ -51,3 +51,10 @@ def migrated_control_store(settings: Settings) -> None:
     from analytics_platform.adapters.control_store.migrations import migrate
 
     migrate(settings.control_store_url)
+
+
+def migrated_stream_state(settings: Settings) -> None:
+    """Bring the tables of the stream's state and results up to date."""
+    from analytics_platform.adapters.control_store.migrations import migrate
+
+    migrate(settings.stream_state_url)

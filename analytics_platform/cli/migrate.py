@@ -1,12 +1,17 @@
-"""`analytics migrate`: moves the control store's tables; `make migrate-*` calls it."""
+"""`analytics migrate`: moves the databases' tables; `make migrate-*` calls it.
+
+The control store and the stream's state have the same tables: they may be one database.
+"""
 
 from typing import Annotated
 
 import typer
 
-from analytics_platform.settings import load_settings
+from analytics_platform.settings import Settings, load_settings
 
-app = typer.Typer(help="Migrate the control store.", no_args_is_help=True)
+app = typer.Typer(
+    help="Migrate the control store and the stream's state.", no_args_is_help=True
+)
 
 
 @app.command("upgrade")
@@ -16,9 +21,9 @@ def upgrade(
     """Bring the tables up to a revision, the newest by default."""
     from analytics_platform.adapters.control_store import migrations
 
-    url = load_settings().control_store_url
-    migrations.migrate(url, revision)
-    print(f"The control store is at revision {migrations.revision(url)}.")
+    for name, url in _databases(load_settings()).items():
+        migrations.migrate(url, revision)
+        print(f"{name} is at revision {migrations.revision(url)}.")
 
 
 @app.command("downgrade")
@@ -28,9 +33,10 @@ def downgrade(
     """Take the tables back by one step, or to a revision; what they held is lost."""
     from analytics_platform.adapters.control_store import migrations
 
-    url = load_settings().control_store_url
-    migrations.rollback(url, revision)
-    print(f"The control store is at revision {migrations.revision(url) or 'base'}.")
+    for name, url in _databases(load_settings()).items():
+        if migrations.revision(url) is not None:
+            migrations.rollback(url, revision)
+        print(f"{name} is at revision {migrations.revision(url) or 'base'}.")
 
 
 @app.command("create")
@@ -43,3 +49,11 @@ def create(
     url = load_settings().control_store_url
     migrations.migrate(url)
     print(f"Look at it before you run it: {migrations.create(url, message)}")
+
+
+def _databases(settings: Settings) -> dict[str, str]:
+    """URLs by name; one if both are the same database."""
+    databases = {"The control store": settings.control_store_url}
+    if settings.stream_state_url != settings.control_store_url:
+        databases["The stream's state"] = settings.stream_state_url
+    return databases

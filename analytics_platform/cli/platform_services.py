@@ -75,7 +75,7 @@ def mlflow(settings: Settings) -> Service:
     return Service(
         "mlflow",
         [
-            *(sys.executable, "-m", "mlflow", "server"),
+            *(sys.executable, "-m", "analytics_platform.adapters.mlflow_server"),
             *("--backend-store-uri", settings.mlflow_tracking_uri),
             *("--host", "127.0.0.1", "--port", str(settings.ports.mlflow)),
             *("--workers", "1"),

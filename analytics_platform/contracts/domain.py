@@ -4,24 +4,11 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Declaration(BaseModel):
-    """Base of all declarations: immutable, and an unknown field is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ColumnType(StrEnum):
-    """Logical column types, the same in every warehouse."""
-
-    STRING = "string"
-    INTEGER = "integer"
-    FLOAT = "float"
-    BOOLEAN = "boolean"
-    DATE = "date"
-    TIMESTAMP = "timestamp"  # an instant, stored as naive UTC
+from analytics_platform.contracts.declaration import ColumnType as ColumnType  # noqa: PLC0414
+from analytics_platform.contracts.declaration import Declaration as Declaration  # noqa: PLC0414
+from analytics_platform.contracts.streams import EventStream, LivePrediction, LiveWindow
 
 
 class Column(Declaration):
@@ -117,7 +104,7 @@ class Expectation(Declaration):
 
     name: str
     type: str
-    arguments: dict[str, object] = {}
+    arguments: dict[str, object] = Field({})
     severity: Severity = Severity.ERROR
     blocking: bool = True
     description: str
@@ -295,7 +282,7 @@ class ModelSpec(Declaration):
     slices: tuple[Slice, ...] = ()
     holdout: timedelta
     worse_by: float = Field(0.05, ge=0)
-    parameters: dict[str, float | int | str] = {}
+    parameters: dict[str, float | int | str] = Field({})
 
 
 class ReportField(Declaration):
@@ -311,7 +298,7 @@ class ReportField(Declaration):
     unit: str | None = None
     decimals: int = Field(1, ge=0, le=6)
     better: Literal["lower", "higher"] | None = None
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field({})
 
 
 class ReportSection(Declaration):
@@ -381,3 +368,6 @@ class Domain(Declaration):
     spine: Spine
     models: tuple[ModelSpec, ...]
     reports: tuple[ReportSpec, ...]
+    streams: tuple[EventStream, ...] = ()
+    live_windows: tuple[LiveWindow, ...] = ()
+    live_predictions: tuple[LivePrediction, ...] = ()

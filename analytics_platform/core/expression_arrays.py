@@ -84,7 +84,8 @@ def _evaluate(node: Node, columns: Mapping[str, Values], rows: int) -> Values:
 
 def _leaf(node: Column | Constant, columns: Mapping[str, Values], rows: int) -> Values:
     if isinstance(node, Constant):
-        return Values.of([node.value] * rows, node.kind or Kind.NUMBER)
+        one = Values.of([node.value], node.kind or Kind.NUMBER)
+        return Values(np.repeat(one.data, rows), np.repeat(one.valid, rows))
     values = columns[node.name]
     if node.kind is None:
         return values

@@ -9,7 +9,7 @@ import pytest
 import typer
 import yaml
 
-from analytics_platform.cli import main as cli
+from analytics_platform.cli import commands as cli
 from analytics_platform.settings import known_names
 from docs import reference
 from tests.support.repository import ROOT, files, files_ending, is_below, text

@@ -16,7 +16,7 @@ def test_a_process_leaves_dagster_out(process: str) -> None:
 
 
 def test_the_command_starts_without_heavy_libraries() -> None:
-    loaded = _loaded_by(["analytics_platform.cli.main"])
+    loaded = _loaded_by(["analytics_platform.cli.commands"])
     assert {"dagster", *HEAVY} & loaded == set()
 
 

@@ -17,10 +17,11 @@ LOCKS = {
     "api": ["api"],
     "streaming": ["streaming"],
     "serving": ["serving"],
-    "postgres": ["batch", "postgres"],
-    "snowflake": ["batch", "snowflake"],
-    "bigquery": ["batch", "bigquery"],
-    "redshift": ["batch", "redshift"],
+    "platform": ["batch", "streaming"],
+    "postgres": ["batch", "streaming", "postgres"],
+    "snowflake": ["batch", "streaming", "snowflake"],
+    "bigquery": ["batch", "streaming", "bigquery"],
+    "redshift": ["batch", "streaming", "redshift"],
     "dev": ["batch", "api", "streaming", "serving", "postgres", "dev"],
 }
 ENTRY = re.compile(

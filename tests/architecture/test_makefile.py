@@ -10,6 +10,8 @@ from tests.support.repository import ROOT, text
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = (
     *("install", "dev-install", "up", "down", "materialize", "bench-batch"),
+    *("bench-checkpoints", "bench-push"),
+    *("kafka", "kafka-assemble"),
     *("test", "test-unit", "test-system", "lint", "format", "type-check", "ci"),
     *("clean", "lock", "add", "remove", "docs", "help", "installable"),
     *("migrate-create", "migrate-upgrade", "migrate-downgrade"),

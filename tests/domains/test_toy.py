@@ -319,16 +319,18 @@ def test_a_bad_row_makes_one_red_day_and_its_repair_builds_no_other(
     assert own.resources().store.quarantine.open() == []
 
 
-def test_a_replay_loads_what_is_known_and_the_days_that_have_begun(
+def test_a_replay_loads_what_is_known_of_the_days_that_are_over(
     tmp_path: Path, rentals: pd.DataFrame
 ) -> None:
-    now = datetime(2010, 9, 30, 21, 30, tzinfo=UTC)  # 23:30 there, for the second time
+    now = datetime(2010, 9, 30, 22, 5, tzinfo=UTC)  # 00:05 there, on the first
     clock = {"ANALYTICS_CLOCK": f"replay:{now.isoformat()}@60"}
     home = PlatformHome(tmp_path, {**SETTINGS, **clock})
     ran = home.run(
         *("materialize", "--select", 'key:"raw/rentals"', "--from", "2010-09-29")
     )
     assert ran.code == 0, ran.printed
+    told = home.run("status", "--json")
+    assert {one["checks"] for one in json.loads(told.printed)} == {"green", "none"}
     assert {day for _, day in home.materialized()} == {"2010-09-29", "2010-09-30"}
     loaded = query(home, "select rental_id from raw.rentals")
     recent = rentals[rentals.day >= date(2010, 9, 29)]

@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from analytics_platform.adapters.control_store.engine import open_engine
 from analytics_platform.adapters.control_store.inbox import Inbox
+from analytics_platform.adapters.control_store.keys import Keys
 from analytics_platform.adapters.control_store.ledger import Ledger
 from analytics_platform.adapters.control_store.outbox import Outbox
 from analytics_platform.adapters.control_store.profiles import Profiles
@@ -27,6 +28,7 @@ class ControlStore:
     quarantine: Quarantine
     inbox: Inbox
     outbox: Outbox
+    keys: Keys
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -41,6 +43,7 @@ class ControlStore:
             quarantine=Quarantine(engine),
             inbox=Inbox(engine),
             outbox=Outbox(engine),
+            keys=Keys(engine),
         )
 
     def close(self) -> None:

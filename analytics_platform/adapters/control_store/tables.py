@@ -5,8 +5,10 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -159,4 +161,157 @@ OUTBOX = Table(
     Column("payload", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("delivered_at", UtcDateTime),
+)
+
+KEYS = Table(
+    "keys",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    _text("owner"),
+    _text("digest"),
+    Column("roles", JSON, nullable=False),
+    Column("channels", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+)
+
+PREDICTIONS = Table(
+    "predictions",
+    METADATA,
+    Column("prediction_id", Text, primary_key=True),
+    _text("prediction"),
+    _text("model"),
+    _text("version"),
+    Column("snapshot", Text),
+    _text("event_id"),
+    _text("key"),
+    Column("event_ms", BigInteger, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("unit", Text),
+    _text("features_sha256"),
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_predictions_model_at", "model", "at"),
+    Index("ix_predictions_event_id", "event_id"),
+)
+
+# What the stream keeps. Instants are milliseconds since 1970: these rows are written
+# many times a second, by statements that know no types.
+
+STREAM_CLUSTERS = Table(
+    "stream_clusters",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("embedded", Boolean, nullable=False),
+    Column("first_seen_ms", BigInteger, nullable=False),
+    Column("last_seen_ms", BigInteger, nullable=False),
+)
+
+STREAM_WINDOWS = Table(
+    "stream_windows",
+    METADATA,
+    Column("id", _NUMBER, primary_key=True),
+    _text("cluster"),
+    _text("topic"),
+    _text("name"),
+    _text("fingerprint"),
+    Column("declared_ms", BigInteger, nullable=False),
+    UniqueConstraint("cluster", "topic", "name", "fingerprint"),
+)
+
+STREAM_PARTITIONS = Table(
+    "stream_partitions",
+    METADATA,
+    Column("id", _NUMBER, primary_key=True),
+    _text("cluster"),
+    _text("topic"),
+    Column("partition", Integer, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),  # -1: nothing read yet
+    Column("sequence", BigInteger, nullable=False),  # of its last commit
+    _text("owner"),
+    Column("claimed_ms", BigInteger, nullable=False),
+    UniqueConstraint("cluster", "topic", "partition"),
+)
+
+STREAM_JUMPS = Table(  # where reading went on elsewhere than it had stopped
+    "stream_jumps",
+    METADATA,
+    Column("id", _NUMBER, primary_key=True),
+    Column("partition_id", _NUMBER, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("from_offset", BigInteger, nullable=False),
+    Column("to_offset", BigInteger, nullable=False),
+    _text("reason"),
+    Column("at_ms", BigInteger, nullable=False),
+    Index("ix_stream_jumps_partition_id", "partition_id"),
+)
+
+STREAM_STATES = Table(  # of one window in one partition
+    "stream_states",
+    METADATA,
+    Column("id", _NUMBER, primary_key=True),
+    Column("window_id", _NUMBER, nullable=False),
+    Column("partition_id", _NUMBER, nullable=False),
+    Column("from_offset", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("retired_ms", BigInteger),
+    Column("retired_reason", Text),
+    Index("ix_stream_states_partition_id", "partition_id"),
+)
+Index(
+    "uq_stream_states_active",
+    STREAM_STATES.c.window_id,
+    STREAM_STATES.c.partition_id,
+    unique=True,
+    sqlite_where=text("retired_ms is null"),
+    postgresql_where=text("retired_ms is null"),
+)
+
+STREAM_SNAPSHOTS = Table(
+    "stream_snapshots",
+    METADATA,
+    Column("state_id", _NUMBER, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+STREAM_DELTAS = Table(
+    "stream_deltas",
+    METADATA,
+    Column("state_id", _NUMBER, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+STREAM_RESULTS = Table(  # each body holds many rows: core/live_results.py
+    "stream_results",
+    METADATA,
+    Column("partition_id", _NUMBER, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("window_id", _NUMBER, nullable=False),
+    _text("kind"),
+    Column("rows", BigInteger, nullable=False),
+    Column("first_start_ms", BigInteger, nullable=False),
+    Column("last_start_ms", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_stream_results_window_id_last_start_ms", "window_id", "last_start_ms"),
+)
+
+STREAM_OUTPUTS = Table(  # committed, and still to be sent
+    "stream_outputs",
+    METADATA,
+    Column("partition_id", _NUMBER, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    _text("kind"),
+    Column("messages", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
 )

@@ -7,6 +7,11 @@ from analytics_platform.domains.flights.expectations import MODEL_CHECKS
 from analytics_platform.domains.flights.features import FEATURE_VIEWS, SPINE
 from analytics_platform.domains.flights.models import MODELS
 from analytics_platform.domains.flights.reports import REPORTS
+from analytics_platform.domains.flights.streams import (
+    EVENTS,
+    LIVE_PREDICTIONS,
+    LIVE_WINDOWS,
+)
 from analytics_platform.domains.flights.tables import TABLES
 
 DOMAIN = Domain(
@@ -29,4 +34,7 @@ DOMAIN = Domain(
     spine=SPINE,
     models=MODELS,
     reports=REPORTS,
+    streams=(EVENTS,),
+    live_windows=LIVE_WINDOWS,
+    live_predictions=LIVE_PREDICTIONS,
 )

@@ -116,16 +116,17 @@ def test_a_new_migration_holds_the_difference_to_the_declared_tables(
     shutil.copytree(migrations.MIGRATIONS, copy)
     monkeypatch.setattr(migrations, "MIGRATIONS", copy)
     url = f"sqlite:///{tmp_path / 'control.sqlite'}"
+    newest = migrations.head()
     migrations.migrate(url)
     engine = open_engine(url)
     with engine.begin() as connection:
         connection.exec_driver_sql("drop table profiles")
     engine.dispose()
     made = migrations.create(url, "bring profiles back")
-    assert made.name == "r0002_bring_profiles_back.py"
+    assert made.name == f"r{int(newest or 0) + 1:04d}_bring_profiles_back.py"
     content = made.read_text()
     assert "create_table('profiles'" in content
-    assert "down_revision = '0001'" in content
+    assert f"down_revision = '{newest}'" in content
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:

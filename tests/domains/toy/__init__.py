@@ -8,6 +8,7 @@ from analytics_platform.contracts.domain import Domain, Partitions, Replay
 from tests.domains.toy.features import FEATURE_VIEWS, SPINE
 from tests.domains.toy.models import MODELS
 from tests.domains.toy.reports import REPORTS
+from tests.domains.toy.streams import LIVE_PREDICTIONS, LIVE_WINDOWS, RIDES
 from tests.domains.toy.tables import TABLES
 
 DOMAIN = Domain(
@@ -25,4 +26,7 @@ DOMAIN = Domain(
     spine=SPINE,
     models=MODELS,
     reports=REPORTS,
+    streams=(RIDES,),
+    live_windows=LIVE_WINDOWS,
+    live_predictions=LIVE_PREDICTIONS,
 )

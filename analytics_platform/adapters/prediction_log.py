@@ -1,0 +1,95 @@
+"""Every prediction that was made, once: what was said, by which version, of what."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from analytics_platform.adapters.control_store.engine import reading, writing
+from analytics_platform.adapters.control_store.tables import PREDICTIONS
+from analytics_platform.contracts.messages import Prediction
+
+# PostgreSQL binds at most 65,535 values in one statement, SQLite 32,766.
+_ROWS_AT_ONCE = 2_000
+_READ_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class LoggedPrediction:
+    """A prediction and the wall instant at which it was logged."""
+
+    prediction: Prediction
+    at: datetime
+
+
+@dataclass(frozen=True)
+class PredictionLog:
+    """Predictions in the control store; rows are added and never changed.
+
+    A prediction has its id from the declaration, the model's version and the event, so
+    that the same one logged again, such as after a crash, is there once.
+    """
+
+    engine: Engine
+
+    def append(self, predictions: Sequence[Prediction], at: datetime) -> int:
+        """Add those that are not there yet; gives how many they were."""
+        rows = [
+            {**one.model_dump(exclude={"kind"}), "at": at}
+            for one in {one.prediction_id: one for one in predictions}.values()
+        ]
+        added = 0
+        with writing(self.engine, "predictions") as connection:
+            is_postgres = connection.dialect.name == "postgresql"
+            make = postgresql.insert if is_postgres else sqlite.insert
+            for first in range(0, len(rows), _ROWS_AT_ONCE):
+                part = rows[first : first + _ROWS_AT_ONCE]
+                statement = make(PREDICTIONS).values(part).on_conflict_do_nothing()
+                added += connection.execute(statement).rowcount
+        return added
+
+    def read(
+        self, model: str, start: datetime, end: datetime
+    ) -> Iterator[LoggedPrediction]:
+        """A model's predictions logged in [start, end), in the order of logging."""
+        query = (
+            select(PREDICTIONS)
+            .where(PREDICTIONS.c.model == model)
+            .where(PREDICTIONS.c.at >= start, PREDICTIONS.c.at < end)
+            .order_by(PREDICTIONS.c.at, PREDICTIONS.c.prediction_id)
+        )
+        with reading(self.engine) as connection:
+            found = connection.execution_options(yield_per=_READ_AT_ONCE).execute(query)
+            for row in found.mappings():
+                fields = dict(row)
+                at = fields.pop("at")
+                yield LoggedPrediction(Prediction.model_validate(fields), at)
+
+    def of_event(self, event_id: str) -> list[LoggedPrediction]:
+        """Every prediction of one event, oldest first."""
+        query = (
+            select(PREDICTIONS)
+            .where(PREDICTIONS.c.event_id == event_id)
+            .order_by(PREDICTIONS.c.at, PREDICTIONS.c.prediction_id)
+        )
+        with reading(self.engine) as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        return [
+            LoggedPrediction(Prediction.model_validate(row), at)
+            for row in rows
+            for at in [row.pop("at")]
+        ]
+
+    def count(self) -> int:
+        """How many predictions there are."""
+        with reading(self.engine) as connection:
+            query = select(func.count()).select_from(PREDICTIONS)
+            return connection.execute(query).scalar_one()
+
+    def prune(self, before: datetime) -> int:
+        """Delete what was logged before an instant; gives how many they were."""
+        with writing(self.engine, "predictions") as connection:
+            old = delete(PREDICTIONS).where(PREDICTIONS.c.at < before)
+            return connection.execute(old).rowcount

@@ -1,0 +1,18 @@
+"""`analytics sidecar`: live windows and predictions, pushed to subscribers."""
+
+from analytics_platform.cli.environment import (
+    migrated_control_store,
+    migrated_stream_state,
+    prepare,
+)
+
+
+def sidecar() -> None:
+    """Run one sidecar until Ctrl-C; several of one group share the partitions."""
+    settings = prepare()
+    migrated_control_store(settings)
+    migrated_stream_state(settings)
+    from analytics_platform.domains.loader import load_domain
+    from streaming.sidecar import run_sidecar
+
+    run_sidecar(settings, load_domain(settings.domain))

@@ -1,0 +1,86 @@
+"""Sends what was committed to its topics, and notes what has arrived."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from analytics_platform.adapters.prediction_log import PredictionLog
+from analytics_platform.adapters.topic import OutgoingRecord
+from analytics_platform.clock import Clock
+from analytics_platform.contracts.messages import Prediction
+from analytics_platform.errors import Transient
+from analytics_platform.observability import get_logger
+from streaming.checkpoints.messages import Message, decode_messages
+from streaming.checkpoints.values import OutputId, PendingOutput
+from streaming.outgoing import Outlet
+from streaming.output import Output
+
+log = get_logger(__name__)
+
+_PAUSE_SECONDS = 1.0
+
+
+class Delivery:
+    """Delivers committed outputs in order; after a crash, those not noted again.
+
+    A repeat has the same key and value; a logged prediction is there once.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        delivered: Callable[[list[OutputId]], None],
+        predictions: PredictionLog,
+        clock: Clock,
+    ) -> None:
+        """`delivered` is told what has arrived."""
+        self._output, self._delivered = output, delivered
+        self._predictions, self._clock = predictions, clock
+        self._waiting: list[tuple[str, PendingOutput]] = []
+        self._news = asyncio.Event()
+
+    def add(self, events: str, outputs: Iterable[PendingOutput]) -> None:
+        """Let outputs be sent that belong to a topic of events."""
+        self._waiting += [(events, one) for one in outputs]
+        if self._waiting:
+            self._news.set()
+
+    async def run(self) -> None:
+        """Send until cancelled; while the broker is away, wait and try again."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await self.send_all()
+
+    async def send_all(self) -> None:
+        """Send everything that waits now."""
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            await self._send_patiently(batch)
+            done = [one.id for _, one in batch]
+            self._delivered(done)
+
+    async def _send_patiently(self, batch: list[tuple[str, PendingOutput]]) -> None:
+        while True:
+            try:
+                for events, one in batch:
+                    await self._send(events, one)
+                await self._output.flush()
+            except Transient as error:
+                log.warning("delivery_awaited", error=str(error), outputs=len(batch))
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                return
+
+    async def _send(self, events: str, pending: PendingOutput) -> None:
+        outlet = Outlet(pending.output.kind)
+        found = decode_messages(pending.output.body)
+        if outlet is Outlet.PREDICTIONS:
+            made = [Prediction.model_validate_json(one.value or b"") for one in found]
+            now = self._clock.now()
+            await asyncio.to_thread(self._predictions.append, made, now)
+        records = [_record(one) for one in found]
+        await self._output.send(outlet.topic(events), records)
+
+
+def _record(message: Message) -> OutgoingRecord:
+    return OutgoingRecord(message.value, message.key, message.headers)

@@ -1,0 +1,231 @@
+"""Drives the topics: polls, works, commits, and only then hands results on."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from analytics_platform.clock import Clock
+from analytics_platform.observability import get_logger
+from analytics_platform.settings import StreamingSettings
+from streaming.checkpoints.claims import Jump
+from streaming.checkpoints.retention import retention
+from streaming.checkpoints.start import Log, choose_start
+from streaming.checkpoints.store import CheckpointStore
+from streaming.checkpoints.values import Claim, PendingOutput, Stored
+from streaming.checkpoints.writer import CheckpointWriter
+from streaming.kafka import EventConsumer
+from streaming.membership import LogBounds
+from streaming.outgoing import Pushed
+from streaming.records import RawRecords, TopicPartition
+from streaming.topic_work import TopicWork
+
+log = get_logger(__name__)
+
+_POLL_SECONDS = 0.02
+_TICK_SECONDS = 0.1
+_PRUNE_SECONDS = 60.0
+# Reading stops while so much waits for the state database.
+_MOST_UNCOMMITTED = 200_000
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a driver is told of its process; `name` tells it from its replicas."""
+
+    name: str
+    clock: Clock
+    settings: StreamingSettings
+
+
+@dataclass(frozen=True)
+class Handing:
+    """Where what was committed goes: to the hub, and to the topics."""
+
+    push: Callable[[Pushed], object]
+    deliver: Callable[[str, list[PendingOutput]], None]
+    measure: Callable[["Driver"], None] = lambda _: None
+
+
+class Driver:
+    """Owns the partitions that its consumer is given.
+
+    One commit at a time is on its way; meanwhile the next events are taken.
+    """
+
+    def __init__(
+        self,
+        works: Mapping[str, TopicWork],
+        writer: CheckpointWriter,
+        handing: Handing,
+        situation: Situation,
+    ) -> None:
+        """`works` are by topic."""
+        self.works, self._writer, self._handing = works, writer, handing
+        self._situation, self._settings = situation, situation.settings
+        self._commit: asyncio.Task[None] | None = None
+        self._ticked = self._pruned = time.monotonic()
+        self._paused = False
+        self.stopping = False
+        self.commit_seconds: list[float] = []
+        self.counts: Counter[str] = Counter()
+
+    async def run(self, consumer: EventConsumer) -> None:
+        """Work until `stopping`, then commit and leave.
+
+        Raises:
+            Fenced: another process has taken a partition over.
+            Stalled, OffsetOutOfRange, DiskFull, StateUnusable: it cannot go on.
+        """
+        await consumer.start()
+        try:
+            while not self.stopping:
+                self._take(await consumer.poll(_POLL_SECONDS))
+                await self._commit_news()
+                self._balance(consumer)
+                self._handing.measure(self)
+                await self._prune()
+            await self._settle()
+        finally:
+            if self._commit:
+                self._commit.cancel()
+            await consumer.stop()
+
+    async def on_assign(
+        self, bounds: Mapping[TopicPartition, LogBounds]
+    ) -> Mapping[TopicPartition, int]:
+        """Claim partitions, restore their states, and say where to go on."""
+        starts: dict[TopicPartition, int] = {}
+        for work in self.works.values():
+            topic = work.source.topic
+            logs = {
+                where.partition: Log(topic, where.partition, *found)
+                for where, found in bounds.items()
+                if where.topic == topic
+            }
+            if not logs:
+                continue
+            begun = await self._writer.patiently(
+                lambda store, work=work, logs=logs: self._claim(store, work, logs)  # type: ignore[misc]
+            )
+            for partition, (claim, offset, states, pending) in begun.items():
+                work.begin(claim, offset, states)
+                starts[TopicPartition(topic, partition)] = offset
+                self._handing.deliver(topic, pending)
+        return starts
+
+    async def on_revoke(self, partitions: frozenset[TopicPartition]) -> None:
+        """Commit what was taken of partitions, and forget them."""
+        await self._settle()
+        for work in self.works.values():
+            topic = work.source.topic
+            gone = [one.partition for one in partitions if one.topic == topic]
+            if gone:
+                work.end(gone)
+                await self._writer.run(
+                    lambda store, work=work, gone=gone: store.release(work.source, gone)  # type: ignore[misc]
+                )
+
+    def _claim(
+        self, store: CheckpointStore, work: TopicWork, logs: Mapping[int, Log]
+    ) -> dict[int, "_Begun"]:
+        now_ms = _wall_ms()
+        source = work.source
+        store.declare(source, work.fingerprints, now_ms)
+        claims = store.claim(source, logs, owner=self._situation.name, now_ms=now_ms)
+        found: dict[int, _Begun] = {}
+        for partition, claimed in claims.items():
+            start = choose_start(
+                claimed.next_offset,
+                logs[partition],
+                initial=self._settings.first_read,
+                out_of_range=self._settings.out_of_range,
+            )
+            claim = claimed
+            if start.reason is not None:
+                jump = Jump(start.offset, start.reason, now_ms)
+                claim = store.begin_at(source, partition, jump)
+            states = {
+                name: store.load(source, partition, name) for name in work.fingerprints
+            }
+            pending = store.pending(source, [partition])
+            found[partition] = (claim, start.offset, states, pending)
+        return found
+
+    def _take(self, polled: list[RawRecords]) -> None:
+        now_ms, at_ms = self._now_ms(), _wall_ms()
+        for topic, work in self.works.items():
+            records = [one for one in polled if one.where.topic == topic]
+            if records:
+                self.counts[topic] += work.take(records, now_ms, at_ms)
+        if time.monotonic() - self._ticked >= _TICK_SECONDS:
+            self._ticked = time.monotonic()
+            for work in self.works.values():
+                work.tick(now_ms, at_ms)
+
+    async def _commit_news(self) -> None:
+        """Begin a commit of what is new, once the one before is written."""
+        if self._commit and self._commit.done():
+            finished, self._commit = self._commit, None
+            await finished
+        if self._commit is None and any(one.has_news for one in self.works.values()):
+            self._commit = asyncio.create_task(self._commit_all(), name="commit")
+
+    async def _settle(self) -> None:
+        """Wait until everything that was taken is written."""
+        if self._commit:
+            finished, self._commit = self._commit, None
+            await finished
+        if any(one.has_news for one in self.works.values()):
+            await self._commit_all()
+
+    async def _commit_all(self) -> None:
+        for work in self.works.values():
+            if not work.has_news:
+                continue
+            started = time.perf_counter()
+            cut = work.cut(_wall_ms())
+            committed = await self._writer.commit(cut.commit)
+            self.commit_seconds.append(time.perf_counter() - started)
+            work.note(committed)
+            self._handing.deliver(work.source.topic, list(committed.outputs))
+            for pushed in cut.pushed:
+                self._handing.push(pushed)
+
+    def _balance(self, consumer: EventConsumer) -> None:
+        """Stop reading while the state database is too far behind."""
+        waiting = sum(one.uncommitted for one in self.works.values())
+        owned = [
+            TopicPartition(topic, partition)
+            for topic, work in self.works.items()
+            for partition in work.partitions
+        ]
+        if waiting > _MOST_UNCOMMITTED and not self._paused:
+            consumer.pause(owned)
+            self._paused = True
+            log.warning("reading_paused", uncommitted=waiting)
+        elif self._paused and waiting == 0:
+            consumer.resume(owned)
+            self._paused = False
+            log.info("reading_resumed")
+
+    async def _prune(self) -> None:
+        if time.monotonic() - self._pruned < _PRUNE_SECONDS:
+            return
+        self._pruned = time.monotonic()
+        keep = retention(self._settings)
+        for cluster in {work.source.cluster for work in self.works.values()}:
+            await self._writer.run(
+                lambda store, cluster=cluster: store.prune(cluster, keep, _wall_ms())  # type: ignore[misc]
+            )
+
+    def _now_ms(self) -> int:
+        return int(self._situation.clock.now().timestamp() * 1000)
+
+
+_Begun = tuple[Claim, int, dict[str, Stored], list[PendingOutput]]
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,67 @@
+"""Small numbers for the keys of each partition, as the window engine takes them."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.int32]
+
+
+class KeyTable:
+    """Gives each (partition, key) a number from 0 on, and knows it by that number.
+
+    Numbers of a partition that was forgotten are given again.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, _Numbers] = {}
+        self._names: list[str] = []
+        self._free: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._names) - len(self._free)
+
+    def numbers(self, partition: int, keys: Iterable[str]) -> Ids:
+        """The numbers of n keys of a partition; new keys get one."""
+        known = self._numbers.get(partition)
+        if known is None:
+            known = self._numbers[partition] = _Numbers(self._names, self._free)
+        return np.array(list(map(known.__getitem__, keys)), dtype=np.int32)
+
+    def names(self, numbers: NDArray[np.int64]) -> list[str]:
+        """The keys with these numbers (n)."""
+        return [self._names[number] for number in numbers.tolist()]
+
+    def of_partition(self, partition: int) -> dict[str, int]:
+        """Every key of a partition and its number."""
+        return dict(self._numbers.get(partition, {}))
+
+    def forget(self, partitions: Collection[int]) -> None:
+        """Take back the numbers of partitions that are gone."""
+        for partition in partitions:
+            gone = self._numbers.pop(partition, None)
+            if gone:
+                self._free += gone.values()
+
+    def take(self, partition: int, keys: Sequence[str]) -> Ids:
+        """The numbers of keys that a stored state has, in its order."""
+        return self.numbers(partition, keys)
+
+
+class _Numbers(dict[str, int]):
+    """One partition's numbers; what is looked up and missing is given one."""
+
+    def __init__(self, names: list[str], free: list[int]) -> None:
+        super().__init__()
+        self._names, self._free = names, free
+
+    def __missing__(self, key: str) -> int:
+        if self._free:
+            number = self._free.pop()
+            self._names[number] = key
+        else:
+            number = len(self._names)
+            self._names.append(key)
+        self[key] = number
+        return number

@@ -1,0 +1,195 @@
+"""The sidecar process: events from Kafka to windows, predictions and subscribers."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+
+from analytics_platform.adapters.brokers import Broker, running_broker
+from analytics_platform.adapters.clock_state import open_clock
+from analytics_platform.clock import WallClock
+from analytics_platform.contracts.domain import Domain
+from analytics_platform.errors import Transient
+from analytics_platform.observability import get_logger
+from analytics_platform.settings import Settings
+from streaming.app import create_app
+from streaming.assembly import (
+    Parts,
+    Stores,
+    channels_of,
+    consumer_options,
+    create_topics,
+    open_checkpoints,
+    warm_up,
+)
+from streaming.checkpoints.values import Cluster
+from streaming.checkpoints.writer import CheckpointWriter
+from streaming.collector import GarbageCollection
+from streaming.definitions import CompiledWindow
+from streaming.delivery import Delivery
+from streaming.driver import Driver, Handing, Situation
+from streaming.gauges import Gauges
+from streaming.kafka import EventConsumer
+from streaming.live_model import LiveModel
+from streaming.metrics import StreamMetrics
+from streaming.outgoing import Pushed
+from streaming.output import Output
+from streaming.push_setup import PushSetup, set_up_push
+from streaming.server import PushServer, build_server
+
+log = get_logger(__name__)
+
+_REFRESH_SECONDS = 1.0
+_SNAPSHOT_SECONDS = 2.0
+
+
+def run_sidecar(settings: Settings, domain: Domain) -> None:
+    """Serve until SIGTERM or Ctrl-C; raises what made it stop by itself."""
+    with running_broker(settings) as broker:
+        log.info("broker_found", kind=broker.kind, bootstrap=broker.bootstrap)
+        for limit in broker.limits:
+            log.warning("broker_limit", limit=limit, advice=broker.advice)
+        asyncio.run(Sidecar(settings, domain, broker).run())
+
+
+class Sidecar:
+    """One process of the consumer group, with a web server of its own."""
+
+    def __init__(self, settings: Settings, domain: Domain, broker: Broker) -> None:
+        self._settings, self._domain, self._broker = settings, domain, broker
+        self._stores = Stores.open(settings)
+        self._clock = open_clock(settings)
+        self._metrics = StreamMetrics()
+        self._collection = GarbageCollection(self._metrics.collector_pause)
+        self._store = open_checkpoints(settings)
+        self.name = settings.streaming.member or f"{socket.gethostname()}-{os.getpid()}"
+
+    async def run(self) -> None:
+        """Get ready, then work and serve until asked to stop."""
+        parts = Parts(
+            await self._windows(),
+            await asyncio.to_thread(self._stores.models, self._domain),
+        )
+        partitions = self._settings.streaming.partitions
+        cluster = await asyncio.to_thread(
+            create_topics, self._broker, self._domain, partitions
+        )
+        writer = CheckpointWriter(self._store)
+        try:
+            await self._meet(writer, cluster)
+            await self._serve(writer, cluster, parts)
+        finally:
+            await writer.close()
+
+    async def _serve(
+        self, writer: CheckpointWriter, cluster: Cluster, parts: Parts
+    ) -> None:
+        works = await asyncio.to_thread(
+            warm_up, self._settings, self._domain, cluster.id, parts
+        )
+        setup = set_up_push(
+            self._settings.push,
+            channels_of(self._domain, parts.windows),
+            self._stores.control.keys,
+            self._metrics,
+            name=self.name,
+        )
+        output, gauges = Output(self._broker), Gauges(self._metrics, self._clock)
+        delivery = Delivery(
+            output, self._store.delivered, self._stores.predictions, WallClock()
+        )
+        handing = Handing(_pusher(setup, gauges), delivery.add, gauges.measure)
+        situation = Situation(self.name, self._clock, self._settings.streaming)
+        driver = Driver(works, writer, handing, situation)
+        options = consumer_options(self._broker, list(works), self._settings.streaming)
+        consumer = EventConsumer(options, driver)
+        gauges.watch(consumer)
+        server = self._server(setup, gauges, delivery, parts.models)
+        self._collection.settle()
+        self._collection.watch()
+        try:
+            await _together(driver, consumer, server)
+            await delivery.send_all()
+        finally:
+            await output.close()
+            await setup.resources.aclose()
+            self._collection.leave()
+
+    def _server(
+        self,
+        setup: PushSetup,
+        gauges: Gauges,
+        delivery: Delivery,
+        models: Sequence[LiveModel],
+    ) -> PushServer:
+        outlook = setup.outlook(
+            gauges.live_probes(),
+            gauges.ready_probes(),
+            delivery.run,
+            lambda: self._follow_releases(models),
+            lambda: self._collection.collect_at_rest(gauges.is_at_rest),
+        )
+        host, port = self._settings.push.host, self._settings.ports.sidecar
+        log.info("sidecar_ready", name=self.name, address=f"http://{host}:{port}")
+        app = create_app(setup.push, outlook)
+        return build_server(app, setup.push, host=host, port=port)
+
+    async def _windows(self) -> Sequence[CompiledWindow]:
+        """The live windows; waits for the first published snapshot."""
+        said = False
+        while (found := self._stores.windows(self._domain)) is None:
+            if not said:
+                hint = "`analytics materialize` publishes one."
+                log.warning("snapshot_awaited", hint=hint)
+            said = True
+            await asyncio.sleep(_SNAPSHOT_SECONDS)
+        return found
+
+    async def _meet(self, writer: CheckpointWriter, cluster: Cluster) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        met = await writer.patiently(
+            lambda store: store.meet_cluster(
+                cluster.id, embedded=cluster.embedded, now_ms=now_ms
+            )
+        )
+        if met.is_new:
+            log.warning("state_begins_anew", reason=f"the cluster {met.id} is new")
+
+    async def _follow_releases(self, models: Sequence[LiveModel]) -> None:
+        while True:
+            for model in models:
+                try:
+                    if await asyncio.to_thread(model.refresh):
+                        self._collection.settle()
+                except Transient as error:
+                    log.warning("release_not_read", error=str(error))
+            await asyncio.sleep(_REFRESH_SECONDS)
+
+
+def _pusher(setup: PushSetup, gauges: Gauges) -> Callable[[Pushed], None]:
+    def push(one: Pushed) -> None:
+        gauges.note(one)
+        setup.publisher.publish(one.channel, one.payload, key=one.key, cause=one.cause)
+
+    return push
+
+
+async def _together(
+    driver: Driver, consumer: EventConsumer, server: PushServer
+) -> None:
+    """Work and serve until a signal comes or one of them ends."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    working = asyncio.create_task(driver.run(consumer), name="driver")
+    serving = asyncio.create_task(server._serve(), name="server")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait(
+        [working, serving, stopping], return_when=asyncio.FIRST_COMPLETED
+    )
+    stopping.cancel()
+    driver.stopping = server.should_exit = True
+    await asyncio.gather(working, serving)
