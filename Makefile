@@ -38,7 +38,7 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 export UV_PYTHON_DOWNLOADS := never
 
 ##@ Run
-.PHONY: install up down materialize kafka kafka-assemble bench-batch bench-checkpoints bench-push
+.PHONY: install up down materialize kafka kafka-assemble bench-batch bench-windows bench-checkpoints bench-push bench-stream
 install: $(STAMPS)/$(LOCK) .env ## Install the platform (LOCK=postgres for a server warehouse)
 
 up: install ## Start the platform: load, train, replay, Dagster's web interface
@@ -61,8 +61,14 @@ kafka-assemble: ## Get Kafka's jars by Maven, once, into .kafka/
 bench-batch: install ## Time a year through the platform against bare libraries
 	$(BIN)/python -m tests.benchmarks.batch $(ARGS)
 
+bench-windows: dev-install ## Time the window engine alone, ns an event
+	$(BIN)/python -m tests.benchmarks.windows $(ARGS)
+
 bench-checkpoints: dev-install ## Time the stream's state commits against bare ones
 	$(BIN)/python -m tests.benchmarks.checkpoints $(ARGS)
+
+bench-stream: dev-install kafka-assemble ## Time the sidecar on a real broker: events a second, latency
+	$(BIN)/python -m tests.benchmarks.stream $(ARGS)
 
 bench-push: dev-install ## Time pushing to 1,000 WebSocket clients, one stalled
 	$(BIN)/python -m tests.benchmarks.push $(ARGS)
@@ -91,13 +97,16 @@ docs: dev-install ## Write the reference pages of docs/ from the code
 	$(BIN)/python -m docs.reference
 
 ##@ Test
-.PHONY: test test-unit test-system installable ci
+.PHONY: test test-unit test-system faults installable ci
 test: test-unit test-system ## Run the complete suite
 
 test-unit: dev-install ## Run the tests that need no server; 80 % branch coverage
 	.ci/system-packages git
 	$(BIN)/python -m pytest -m "not system" -n $(WORKERS) --dist loadfile \
 		--cov --cov-report=term --durations=10 $(ARGS)
+
+faults: dev-install kafka-assemble ## Kill sidecars at random moments, SEEDS=20 times, and compare
+	$(BIN)/python -m tests.benchmarks.killed_sidecars --seeds $(or $(SEEDS),20) $(ARGS)
 
 test-system: dev-install ## Run the tests with real servers, faults and whole runs
 	.ci/system-packages $(TEST_PACKAGES)

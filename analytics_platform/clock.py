@@ -15,9 +15,23 @@ class Clock(Protocol):
         ...
 
 
+class PacedClock(Clock, Protocol):
+    """A clock that knows how fast its hands move."""
+
+    @property
+    def speed(self) -> float:
+        """How many seconds pass on it in one of the wall's; 0: it stands."""
+        ...
+
+
 @dataclass(frozen=True)
 class WallClock:
     """The machine's own clock."""
+
+    @property
+    def speed(self) -> float:
+        """It is the wall's."""
+        return 1.0
 
     def now(self) -> datetime:
         """The current instant in UTC."""
@@ -29,6 +43,11 @@ class FixedClock:
     """A clock that stands still, for tests and for a replay not yet started."""
 
     instant: datetime
+
+    @property
+    def speed(self) -> float:
+        """It stands."""
+        return 0.0
 
     def now(self) -> datetime:
         """The instant it was given."""

@@ -8,9 +8,11 @@ from analytics_platform.adapters.clock_state import read_state
 from analytics_platform.clock import parse_clock
 from analytics_platform.defs import (
     automation,
+    events,
     features,
     ingestion,
     lineage,
+    parity,
     promotion,
     publishing,
     quality,
@@ -31,8 +33,10 @@ def build_definitions(resources: Resources) -> dg.Definitions:
     manifest = resources.dbt.manifest()
     merged = dg.Definitions.merge(
         ingestion.build(domain),
+        events.build(domain),
         transformation.build(domain, manifest),
         quality.build(domain),
+        parity.build(domain),
         features.build(domain),
         training.build(domain),
         promotion.build(domain),

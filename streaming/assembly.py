@@ -31,6 +31,7 @@ from streaming.outgoing import (
 )
 from streaming.pipeline import Pipeline
 from streaming.record_kernels import compile_kernels
+from streaming.timed_prediction import Observed, TimedPredictor
 from streaming.topic_work import TopicWork
 from streaming.warming import warmed_stage
 from streaming.windows.compilation import Kernels, alone_in, compiled
@@ -123,17 +124,22 @@ def create_topics(broker: Broker, domain: Domain, partitions: int) -> Cluster:
 def build_works(
     domain: Domain,
     cluster: str,
-    windows: Sequence[CompiledWindow],
+    parts: "Parts",
     kernels: Kernels,
-    models: Sequence[LiveModel],
 ) -> dict[str, TopicWork]:
     """The work of each topic, its kernels compiled."""
     found = {}
     for topic, stream in topics_of(domain).items():
         stages = [
-            warmed_stage(one, kernels) for one in windows if one.topic.name == topic
+            warmed_stage(one, kernels)
+            for one in parts.windows
+            if one.topic.name == topic
         ]
-        predictors = [one for one in models if _topic_of(one, stream) == topic]
+        predictors = [
+            TimedPredictor(one.plan.prediction.model, one, parts.predicted)
+            for one in parts.models
+            if _topic_of(one, stream) == topic
+        ]
         pipeline = Pipeline(stream, topic, stages, predictors)
         found[topic] = TopicWork(Source(cluster, topic), pipeline)
     return found
@@ -145,15 +151,16 @@ def warm_up(
     """The works, while no other process compiles the same kernels."""
     with alone_in(settings.kernels_path):
         kernels = load_kernels(settings)
-        return build_works(domain, cluster, parts.windows, kernels, parts.models)
+        return build_works(domain, cluster, parts, kernels)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What works on events: live windows and models."""
+    """What works on events: live windows and models; `predicted` is told each call."""
 
     windows: Sequence[CompiledWindow]
     models: Sequence[LiveModel]
+    predicted: Observed = lambda _model, _seconds: None
 
 
 def channels_of(domain: Domain, windows: Sequence[CompiledWindow]) -> list[Channel]:

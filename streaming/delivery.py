@@ -17,6 +17,7 @@ from streaming.output import Output
 log = get_logger(__name__)
 
 _PAUSE_SECONDS = 1.0
+_AT_ONCE = 100  # outputs, each of many messages
 
 
 class Delivery:
@@ -52,12 +53,12 @@ class Delivery:
             await self.send_all()
 
     async def send_all(self) -> None:
-        """Send everything that waits now."""
+        """Send everything that waits now; what arrives before a cancel is noted."""
         while self._waiting:
-            batch, self._waiting = self._waiting, []
+            batch = self._waiting[:_AT_ONCE]
             await self._send_patiently(batch)
-            done = [one.id for _, one in batch]
-            self._delivered(done)
+            del self._waiting[: len(batch)]
+            self._delivered([one.id for _, one in batch])
 
     async def _send_patiently(self, batch: list[tuple[str, PendingOutput]]) -> None:
         while True:

@@ -10,22 +10,30 @@ from analytics_platform.clock import Clock
 from analytics_platform.observability import get_logger
 from analytics_platform.settings import StreamingSettings
 from streaming.checkpoints.claims import Jump
+from streaming.checkpoints.errors import Backlogged
 from streaming.checkpoints.retention import retention
 from streaming.checkpoints.start import Log, choose_start
 from streaming.checkpoints.store import CheckpointStore
-from streaming.checkpoints.values import Claim, PendingOutput, Stored
+from streaming.checkpoints.values import (
+    Claim,
+    Commit,
+    Committed,
+    PendingOutput,
+    Stored,
+)
 from streaming.checkpoints.writer import CheckpointWriter
 from streaming.kafka import EventConsumer
 from streaming.membership import LogBounds
-from streaming.outgoing import Pushed
+from streaming.outgoing import Pushed, Tally
 from streaming.records import RawRecords, TopicPartition
 from streaming.topic_work import TopicWork
+from streaming.upkeep import Upkeep
 
 log = get_logger(__name__)
 
 _POLL_SECONDS = 0.02
 _TICK_SECONDS = 0.1
-_PRUNE_SECONDS = 60.0
+_BACKLOG_SECONDS = 0.05
 # Reading stops while so much waits for the state database.
 _MOST_UNCOMMITTED = 200_000
 
@@ -65,11 +73,14 @@ class Driver:
         self.works, self._writer, self._handing = works, writer, handing
         self._situation, self._settings = situation, situation.settings
         self._commit: asyncio.Task[None] | None = None
-        self._ticked = self._pruned = time.monotonic()
+        sources = [work.source for work in works.values()]
+        self.upkeep = Upkeep(writer, sources, retention(self._settings))
+        self._ticked = time.monotonic()
         self._paused = False
         self.stopping = False
         self.commit_seconds: list[float] = []
         self.counts: Counter[str] = Counter()
+        self.tallies: list[tuple[str, Tally]] = []
 
     async def run(self, consumer: EventConsumer) -> None:
         """Work until `stopping`, then commit and leave.
@@ -85,7 +96,6 @@ class Driver:
                 await self._commit_news()
                 self._balance(consumer)
                 self._handing.measure(self)
-                await self._prune()
             await self._settle()
         finally:
             if self._commit:
@@ -111,6 +121,7 @@ class Driver:
             )
             for partition, (claim, offset, states, pending) in begun.items():
                 work.begin(claim, offset, states)
+                self._paused = False  # a new assignment is read at first
                 starts[TopicPartition(topic, partition)] = offset
                 self._handing.deliver(topic, pending)
         return starts
@@ -169,16 +180,24 @@ class Driver:
         if self._commit and self._commit.done():
             finished, self._commit = self._commit, None
             await finished
-        if self._commit is None and any(one.has_news for one in self.works.values()):
-            self._commit = asyncio.create_task(self._commit_all(), name="commit")
+        if self._commit is None and (self._has_news or self.upkeep.is_due):
+            self._commit = asyncio.create_task(self._commit_and_tidy(), name="commit")
+
+    @property
+    def _has_news(self) -> bool:
+        return any(one.has_news for one in self.works.values())
+
+    async def _commit_and_tidy(self) -> None:
+        await self._commit_all()
+        if self.upkeep.is_due:
+            await self.upkeep.run(_wall_ms())
 
     async def _settle(self) -> None:
         """Wait until everything that was taken is written."""
         if self._commit:
             finished, self._commit = self._commit, None
             await finished
-        if any(one.has_news for one in self.works.values()):
-            await self._commit_all()
+        await self._commit_all()
 
     async def _commit_all(self) -> None:
         for work in self.works.values():
@@ -186,12 +205,25 @@ class Driver:
                 continue
             started = time.perf_counter()
             cut = work.cut(_wall_ms())
-            committed = await self._writer.commit(cut.commit)
+            committed = await self._write(cut.commit)
             self.commit_seconds.append(time.perf_counter() - started)
             work.note(committed)
             self._handing.deliver(work.source.topic, list(committed.outputs))
+            self.tallies.append((work.source.topic, cut.tally))
             for pushed in cut.pushed:
                 self._handing.push(pushed)
+
+    async def _write(self, commit: Commit) -> Committed:
+        """Write a commit, once enough of the outputs before it was delivered."""
+        said = False
+        while True:
+            try:
+                return await self._writer.commit(commit)
+            except Backlogged as error:
+                if not said:
+                    log.warning("delivery_awaited", error=str(error))
+                said = True
+                await asyncio.sleep(_BACKLOG_SECONDS)
 
     def _balance(self, consumer: EventConsumer) -> None:
         """Stop reading while the state database is too far behind."""
@@ -209,16 +241,6 @@ class Driver:
             consumer.resume(owned)
             self._paused = False
             log.info("reading_resumed")
-
-    async def _prune(self) -> None:
-        if time.monotonic() - self._pruned < _PRUNE_SECONDS:
-            return
-        self._pruned = time.monotonic()
-        keep = retention(self._settings)
-        for cluster in {work.source.cluster for work in self.works.values()}:
-            await self._writer.run(
-                lambda store, cluster=cluster: store.prune(cluster, keep, _wall_ms())  # type: ignore[misc]
-            )
 
     def _now_ms(self) -> int:
         return int(self._situation.clock.now().timestamp() * 1000)

@@ -7,7 +7,8 @@ from streaming.app import Probe
 from streaming.driver import Driver
 from streaming.kafka import EventConsumer
 from streaming.metrics import StreamMetrics
-from streaming.outgoing import Pushed
+from streaming.outgoing import Tally
+from streaming.topic_work import TopicWork
 
 _EVERY_SECONDS = 1.0
 _AWAY_SECONDS = 10.0
@@ -39,18 +40,15 @@ class Gauges:
         for seconds in driver.commit_seconds:
             self._metrics.commit.observe(seconds)
         driver.commit_seconds.clear()
+        for topic, tally in driver.tallies:
+            self._count(topic, tally)
+        driver.tallies.clear()
         if time.monotonic() - self._looked < _EVERY_SECONDS:
             return
         self._looked, self._recent = time.monotonic(), 0
         self._measure_partitions(driver)
-
-    def note(self, pushed: Pushed) -> None:
-        """Count what was handed on."""
-        kind, _, name = pushed.channel.partition(".")
-        if kind == "windows":
-            self._metrics.windows.labels(name).inc()
-        elif kind == "predictions":
-            self._metrics.predictions.labels(name).inc()
+        for name, size in driver.upkeep.sizes.items():
+            self._metrics.state_bytes.labels(name).set(size)
 
     def is_at_rest(self) -> bool:
         """Whether little enough comes for a pause not to be felt."""
@@ -83,13 +81,29 @@ class Gauges:
         for where, found in progress.items():
             labels = (where.topic, str(where.partition))
             self._metrics.lag.labels(*labels).set(found.lag)
-        now_ms = self._clock.now().timestamp() * 1000
         for topic, work in driver.works.items():
             self._metrics.state_keys.labels(topic).set(len(work.pipeline.keys))
-            for stage in work.pipeline.windows:
-                for partition in stage.engine.assigned:
-                    mark = stage.engine.partition_watermark(partition)
-                    if mark is not None:
-                        delay = self._metrics.watermark_delay
-                        labels = (topic, str(partition))
-                        delay.labels(*labels).set((now_ms - mark) / 1000)
+            self._measure_watermarks(topic, work)
+
+    def _measure_watermarks(self, topic: str, work: TopicWork) -> None:
+        """How far each partition's watermark is behind: of its windows the latest."""
+        now_ms = self._clock.now().timestamp() * 1000
+        engines = [stage.engine for stage in work.pipeline.windows]
+        for partition in work.partitions:
+            found = [one.partition_watermark(partition) for one in engines]
+            marks = [mark for mark in found if mark is not None]
+            if marks:
+                delay = self._metrics.watermark_delay.labels(topic, str(partition))
+                delay.set((now_ms - min(marks)) / 1000)
+
+    def _count(self, topic: str, tally: Tally) -> None:
+        for window, number in tally.windows.items():
+            self._metrics.windows.labels(window).inc(number)
+        for prediction, number in tally.predictions.items():
+            self._metrics.predictions.labels(prediction).inc(number)
+        for labels, number in tally.late.items():
+            self._metrics.late_events.labels(*labels).inc(number)
+        for window, number in tally.missed.items():
+            self._metrics.late_updates.labels(window).inc(number)
+        for error, number in tally.letters.items():
+            self._metrics.dead_letters.labels(topic, error).inc(number)

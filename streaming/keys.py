@@ -33,6 +33,10 @@ class KeyTable:
         """The keys with these numbers (n)."""
         return [self._names[number] for number in numbers.tolist()]
 
+    def count(self, partition: int) -> int:
+        """How many keys a partition has."""
+        return len(self._numbers.get(partition, ()))
+
     def of_partition(self, partition: int) -> dict[str, int]:
         """Every key of a partition and its number."""
         return dict(self._numbers.get(partition, {}))

@@ -64,11 +64,13 @@ class StreamMetrics:
         self.windows = self._counter(
             "windows", "Window results, corrections included.", "window"
         )
-        self.predictions = self._counter("predictions", "Predictions made.", "model")
+        self.predictions = self._counter(
+            "predictions", "Predictions made.", "prediction"
+        )
         self.state_bytes = self._gauge(
             "state_bytes", "Size of a window's stored state.", "window"
         )
-        self.state_keys = self._gauge("state_keys", "Keys held in state.", "window")
+        self.state_keys = self._gauge("state_keys", "Keys held in state.", "topic")
 
     def _register_times(self) -> None:
         self.latency = self._histogram(
@@ -93,6 +95,10 @@ class StreamMetrics:
     def observe_latency(self, channel: Channel, seconds: float) -> None:
         """Count a message that was handed out `seconds` after its cause was sent."""
         self.latency.labels(channel.name).observe(max(0.0, seconds))
+
+    def observe_prediction(self, model: str, seconds: float) -> None:
+        """Count a call of a model."""
+        self.prediction.labels(model).observe(seconds)
 
     def watch_push(self, push: Push) -> None:
         """Show the hub's figures too, as they are when somebody asks."""

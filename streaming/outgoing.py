@@ -1,12 +1,12 @@
 """What leaves the sidecar once it is committed: records for topics, pushed messages."""
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import groupby
-from typing import cast
+from typing import NamedTuple, cast
 
-from analytics_platform.contracts.messages import Prediction, Retraction, WindowResult
+from analytics_platform.contracts.messages import LateEvent, Prediction
 from streaming.checkpoints.messages import Message, encode_messages
 from streaming.checkpoints.values import OutputBlob
 from streaming.event_batch import Rejected
@@ -14,7 +14,8 @@ from streaming.hub.wire import Cause
 from streaming.output import letter_of
 from streaming.pipeline import Output
 from streaming.records import Record
-from streaming.results import messages
+from streaming.result_lines import result_lines
+from streaming.window_stage import WindowRows
 
 
 class Outlet(StrEnum):
@@ -29,8 +30,7 @@ class Outlet(StrEnum):
         return f"{events}.{self}"
 
 
-@dataclass(frozen=True)
-class Pushed:
+class Pushed(NamedTuple):
     """A message for the hub."""
 
     channel: str
@@ -53,47 +53,67 @@ LATE_CHANNEL = "events.late"
 DEAD_LETTER_CHANNEL = "events.dead_letters"
 
 
+@dataclass
+class Tally:
+    """How much of what went out, for the metrics.
+
+    `late` are events that reached no window by (window, reason), `missed` the windows
+    that late events missed by window, `letters` records set aside by fault.
+    """
+
+    windows: Counter[str] = field(default_factory=Counter)
+    predictions: Counter[str] = field(default_factory=Counter)
+    late: Counter[tuple[str, str]] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+    letters: Counter[str] = field(default_factory=Counter)
+
+
 class Outgoing:
     """Collects the outputs of one commit, by kind and partition, and what is pushed."""
 
     def __init__(self) -> None:
         self.pushed: list[Pushed] = []
-        self._records: list[tuple[Outlet, int, Message]] = []
+        self.tally = Tally()
+        self._records: dict[tuple[Outlet, int], list[Message]] = {}
 
     def add(self, output: Output, cause: Cause, at_ms: int) -> None:
         """Take in what came of some records; `at_ms` is the wall's time."""
         for rows in output.windows:
-            for said in messages(rows.window, rows.results):
-                self._result(said, rows.partition, cause)
+            if len(rows.results):
+                self._results(rows, cause)
         for prediction, partition in zip(
             output.predictions, output.prediction_partitions, strict=True
         ):
             self._prediction(prediction, partition, cause)
         for late in output.late:
-            payload = late.model_dump_json().encode()
-            self._push(LATE_CHANNEL, late.key, payload, cause)
+            self._late(late, cause)
         for rejected in output.rejected:
             self._rejected(rejected, cause, at_ms)
 
     def blobs(self) -> Iterator[OutputBlob]:
         """The records, one blob for each kind and partition."""
-        ordered = sorted(self._records, key=lambda one: one[:2])
-        for (outlet, partition), group in groupby(ordered, lambda one: one[:2]):
-            found = [message for _, _, message in group]
+        for (outlet, partition), found in sorted(self._records.items()):
             yield OutputBlob(outlet, partition, len(found), encode_messages(found))
 
-    def _result(
-        self, said: WindowResult | Retraction, partition: int, cause: Cause
-    ) -> None:
-        payload = said.model_dump_json().encode()
-        message = Message(said.key.encode(), payload, _trace(cause))
-        self._records.append((Outlet.RESULTS, partition, message))
-        self._push(window_channel(said.window), said.key, payload, cause)
+    def _results(self, rows: WindowRows, cause: Cause) -> None:
+        channel, trace = window_channel(rows.window), _trace(cause)
+        records = self._records.setdefault((Outlet.RESULTS, rows.partition), [])
+        for key, payload in result_lines(rows.window, rows.results):
+            records.append(Message(key.encode(), payload, trace))
+            self._push(channel, key, payload, cause)
+        self.tally.windows[rows.window] += len(rows.results)
+
+    def _late(self, late: LateEvent, cause: Cause) -> None:
+        if late.reached_none:
+            self.tally.late[(late.window, late.reason)] += 1
+        self.tally.missed[late.window] += late.missed_windows
+        self._push(LATE_CHANNEL, late.key, late.model_dump_json().encode(), cause)
 
     def _prediction(self, said: Prediction, partition: int, cause: Cause) -> None:
         payload = said.model_dump_json().encode()
         message = Message(said.key.encode(), payload, _trace(cause))
-        self._records.append((Outlet.PREDICTIONS, partition, message))
+        self._records.setdefault((Outlet.PREDICTIONS, partition), []).append(message)
+        self.tally.predictions[said.prediction] += 1
         self._push(prediction_channel(said.prediction), said.key, payload, cause)
 
     def _rejected(self, rejected: Rejected, cause: Cause, at_ms: int) -> None:
@@ -107,7 +127,9 @@ class Outgoing:
             at_ms=at_ms,
         )
         message = Message(stored.key, stored.value, tuple(stored.written_headers()))
-        self._records.append((Outlet.DEAD_LETTERS, letter.partition, message))
+        place = (Outlet.DEAD_LETTERS, letter.partition)
+        self._records.setdefault(place, []).append(message)
+        self.tally.letters[letter.error] += 1
         payload = letter.model_dump_json().encode()
         self._push(DEAD_LETTER_CHANNEL, None, payload, cause)
 

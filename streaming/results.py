@@ -56,7 +56,7 @@ class MetricReader:
 
 def messages(window: str, results: LiveResults) -> Iterator[WindowResult | Retraction]:
     """The results one by one, in their order."""
-    columns = [_plain(column) for column in results.values.values()]
+    columns = [plain(column) for column in results.values.values()]
     names = list(results.values)
     rows = zip(
         results.keys,
@@ -92,7 +92,8 @@ def _column(values: Values, counts: NDArray[np.bool_]) -> Column:
     return Column(values.data.astype(np.float64), valid)
 
 
-def _plain(column: Column) -> list[int | float | None]:
+def plain(column: Column) -> list[int | float | None]:
+    """The values of a column (n) as Python has them; None where there is none."""
     values: list[int | float | None] = column.values.tolist()
     if column.valid is None:
         return values

@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from analytics_platform.adapters.brokers import Broker, running_broker
 from analytics_platform.adapters.clock_state import open_clock
@@ -24,6 +25,7 @@ from streaming.assembly import (
     open_checkpoints,
     warm_up,
 )
+from streaming.checkpoints.store import CheckpointStore
 from streaming.checkpoints.values import Cluster
 from streaming.checkpoints.writer import CheckpointWriter
 from streaming.collector import GarbageCollection
@@ -43,6 +45,7 @@ log = get_logger(__name__)
 
 _REFRESH_SECONDS = 1.0
 _SNAPSHOT_SECONDS = 2.0
+_LEAVE_SECONDS = 10.0
 
 
 def run_sidecar(settings: Settings, domain: Domain) -> None:
@@ -71,6 +74,7 @@ class Sidecar:
         parts = Parts(
             await self._windows(),
             await asyncio.to_thread(self._stores.models, self._domain),
+            self._metrics.observe_prediction,
         )
         partitions = self._settings.streaming.partitions
         cluster = await asyncio.to_thread(
@@ -100,7 +104,7 @@ class Sidecar:
         delivery = Delivery(
             output, self._store.delivered, self._stores.predictions, WallClock()
         )
-        handing = Handing(_pusher(setup, gauges), delivery.add, gauges.measure)
+        handing = Handing(_pusher(setup), delivery.add, gauges.measure)
         situation = Situation(self.name, self._clock, self._settings.streaming)
         driver = Driver(works, writer, handing, situation)
         options = consumer_options(self._broker, list(works), self._settings.streaming)
@@ -111,7 +115,7 @@ class Sidecar:
         self._collection.watch()
         try:
             await _together(driver, consumer, server)
-            await delivery.send_all()
+            await _last_outputs(delivery, writer)
         finally:
             await output.close()
             await setup.resources.aclose()
@@ -168,10 +172,11 @@ class Sidecar:
             await asyncio.sleep(_REFRESH_SECONDS)
 
 
-def _pusher(setup: PushSetup, gauges: Gauges) -> Callable[[Pushed], None]:
+def _pusher(setup: PushSetup) -> Callable[[Pushed], None]:
+    publish = setup.publisher.publish
+
     def push(one: Pushed) -> None:
-        gauges.note(one)
-        setup.publisher.publish(one.channel, one.payload, key=one.key, cause=one.cause)
+        publish(one.channel, one.payload, key=one.key, cause=one.cause)
 
     return push
 
@@ -192,4 +197,20 @@ async def _together(
     )
     stopping.cancel()
     driver.stopping = server.should_exit = True
-    await asyncio.gather(working, serving)
+    # A broker or database that is away is not waited for: nothing taken is lost.
+    await asyncio.wait([working], timeout=_LEAVE_SECONDS)
+    if not working.done():
+        log.warning("left_without_last_commit", reason="broker or database is away")
+        working.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.gather(working, serving)
+
+
+async def _last_outputs(delivery: Delivery, writer: CheckpointWriter) -> None:
+    """Send what was committed last, if the broker answers, and note that it was."""
+    try:
+        async with asyncio.timeout(_LEAVE_SECONDS):
+            await delivery.send_all()
+            await writer.run(CheckpointStore.forget_delivered)
+    except (TimeoutError, Transient) as error:
+        log.warning("outputs_left_for_next_start", error=repr(error))

@@ -133,8 +133,8 @@ class _Run:
             yield {"kind": "late", **line, "reason": REASONS[kind]}
         if kind in DEAD_LETTERS:
             self._counts["dead_letters"] += 1
-            place = {"partition": item.partition or 0, "offset": item.offset}
-            place |= {"id": item.id}
+            place: Line = {"partition": item.partition or 0, "offset": item.offset}
+            place["id"] = item.id
             yield {"kind": "dead_letter", **line, **place, "reason": REASONS[kind]}
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from analytics_platform.core.live_results import LateCounts, LiveResults
+from analytics_platform.core.live_results import LateCounts, LiveResults, sum_late
 from analytics_platform.core.live_results import join_results as joined
-from analytics_platform.core.live_results import sum_late
 from streaming import kept_keys
 from streaming.checkpoints.values import (
     Claim,
@@ -18,7 +17,7 @@ from streaming.checkpoints.values import (
     Stored,
 )
 from streaming.hub.wire import NO_CAUSE, Cause
-from streaming.outgoing import Outgoing, Pushed
+from streaming.outgoing import Outgoing, Pushed, Tally
 from streaming.pipeline import Output, Pipeline
 from streaming.records import RawRecords
 
@@ -74,6 +73,7 @@ class Cut:
 
     commit: Commit
     pushed: Sequence[Pushed]
+    tally: Tally
 
 
 class TopicWork:
@@ -138,6 +138,8 @@ class TopicWork:
         for partition in gone:
             self._places.pop(partition, None)
         self._due = {key for key in self._due if key[1] not in gone}
+        if not self._places:  # a rebalance takes them all, so that nothing is left
+            self._taken = _Taken()
 
     def take(self, polled: Sequence[RawRecords], now_ms: int, at_ms: int) -> int:
         """Take records of owned partitions; gives how many events they hold.
@@ -173,7 +175,7 @@ class TopicWork:
         )
         for place in self._places.values():
             place.committed = place.taken
-        return Cut(commit, taken.outgoing.pushed)
+        return Cut(commit, taken.outgoing.pushed, taken.outgoing.tally)
 
     def note(self, committed: Committed) -> None:
         """Remember which states are to be written anew."""
@@ -204,12 +206,15 @@ class TopicWork:
         deltas, snapshots = {}, {}
         for partition, place in self._places.items():
             key = (kept_keys.STATE, partition)
+            count = self.pipeline.keys.count(partition)
+            if key not in self._due and count == place.keys_kept:
+                continue
             numbers = self.pipeline.keys.of_partition(partition)
             if key in self._due:
                 snapshots[key] = kept_keys.encode_keys(numbers)
-            elif len(numbers) > place.keys_kept:
+            else:
                 deltas[key] = kept_keys.encode_keys(numbers, after=place.keys_kept)
-            place.keys_kept = len(numbers)
+            place.keys_kept = count
         return deltas, snapshots
 
 

@@ -30,6 +30,7 @@ from analytics_platform.settings import Settings
 GET_THE_REAL_ONE = kafka_broker.COMMAND
 START = "analytics broker run"
 _READY_SECONDS = 60.0
+_POLL_SECONDS = 0.1
 
 
 class BrokerKind(StrEnum):
@@ -119,6 +120,21 @@ def find_broker(settings: Settings) -> Broker:
             hint=f"Start one with `{START}`, or set ANALYTICS_STREAMING__BROKERS.",
         )
     return running
+
+
+def await_broker(settings: Settings, *, seconds: float = _READY_SECONDS) -> Broker:
+    """The broker of `find_broker`, as soon as there is one and it answers.
+
+    Raises:
+        NotFound, Unavailable: not within this time.
+    """
+    deadline = time.monotonic() + seconds
+    while (found := _running(settings)) is None:
+        if time.monotonic() > deadline:
+            return find_broker(settings)
+        time.sleep(_POLL_SECONDS)
+    wait_until_ready(found, seconds=deadline - time.monotonic())
+    return found
 
 
 @contextmanager

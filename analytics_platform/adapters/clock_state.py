@@ -8,8 +8,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from analytics_platform.adapters.durable_files import write_atomically
 from analytics_platform.adapters.exclusive_lock import exclusive_lock
 from analytics_platform.clock import (
-    Clock,
     FixedClock,
+    PacedClock,
     ReplayClock,
     ReplaySpec,
     WallClock,
@@ -51,21 +51,29 @@ class ReplayState(BaseModel):
 class HomeClock:
     """The clock written in a file; follows every change that a process makes to it."""
 
-    def __init__(self, path: Path, *, otherwise: Clock) -> None:
+    def __init__(self, path: Path, *, otherwise: PacedClock) -> None:
         self._path = path
         self._otherwise = otherwise
-        self._seen: tuple[_Signature | None, Clock] = (None, otherwise)
+        self._seen: tuple[_Signature | None, PacedClock] = (None, otherwise)
 
     def now(self) -> datetime:
         """The instant of the replay; without a file, that of the other clock."""
+        return self._current().now()
+
+    @property
+    def speed(self) -> float:
+        """How fast it runs against the wall; 0 while it is paused."""
+        return self._current().speed
+
+    def _current(self) -> PacedClock:
         signature = _signature(self._path)
         if signature != self._seen[0]:
             state = read_state(self._path.parent)
             self._seen = (signature, state.clock if state else self._otherwise)
-        return self._seen[1].now()
+        return self._seen[1]
 
 
-def open_clock(settings: Settings) -> Clock:
+def open_clock(settings: Settings) -> PacedClock:
     """The clock that the settings name.
 
     A replay stands at its start until `start_replay`; without any setting, time is

@@ -102,13 +102,19 @@ class EventLoader:
         )
         return loaded
 
+    def count(self) -> int:
+        """How many rows there are in all."""
+        with self.warehouse.session() as session:
+            found = session.rows(f"select count(*) from {RAW}.{self.table.name}")
+        return int(str(found[0][0]))
+
     def _load(self, broker: Broker, place: Place) -> EventLoad:
         ranges, ends = self._new(broker, place)
         lost = sum(
             one.begin - ends.get(number, one.begin) for number, one in ranges.items()
         )
         done = EventLoad(cluster=place.cluster, lost=max(0, lost))
-        self._withdraw_unfinished(place, ends)
+        self._withdraw_unfinished(place, ranges)
         topic = EventTopic(broker, self.stream, place)
         for part in _in_parts(ranges, self.records_at_once):
             events = topic.read(part)
@@ -142,7 +148,12 @@ class EventLoader:
             )
             for number, bounds in Topics(broker).bounds(place.topic).items()
         }
-        return {n: one for n, one in found.items() if one.begin < one.end}, ends
+        ranges = {
+            number: one
+            for number, one in found.items()
+            if one.begin < one.end or one.begin != ends.get(number, one.begin)
+        }
+        return ranges, ends
 
     def _append(self, place: Place, events: Events, steps: list[Step]) -> None:
         schema = pa.schema([(one.name, _ARROW[one.type]) for one in self.table.columns])
@@ -183,7 +194,7 @@ class EventLoader:
             )
         return sum(map(len, events.bad.values()))
 
-    def _withdraw_unfinished(self, place: Place, ends: Mapping[int, int]) -> None:
+    def _withdraw_unfinished(self, place: Place, ranges: Mapping[int, Seen]) -> None:
         """Close entries of a load that was killed before it noted their offsets.
 
         This load reads these records again, and keeps the bad ones again.
@@ -193,7 +204,8 @@ class EventLoader:
             if not label.startswith(f"{place.cluster}/"):
                 continue
             number, _, offsets = label.removeprefix(f"{place.cluster}/").partition("/")
-            if int(offsets.partition("-")[0]) >= ends.get(int(number), 0):
+            begun = ranges.get(int(number))
+            if begun and int(offsets.partition("-")[0]) >= begun.begin:
                 self.store.quarantine.resolve(self.table.name, [label], self.at)
 
 

@@ -10,6 +10,7 @@ from analytics_platform.contracts.streams import EventStream
 from analytics_platform.core.event_span import Mark, Seen
 
 _COLUMNS = {
+    "step": "bigint",  # rises: the last one says where a partition goes on
     "topic_cluster": "text",
     "topic": "text",
     "topic_partition": "bigint",
@@ -21,11 +22,15 @@ _COLUMNS = {
     "last_at_ms": "bigint",
     "loaded_rows": "bigint",
 }
+_STEP = "select coalesce(max(step), 0) + 1 from {table}"
 _INSERT = (
-    "insert into {table} values (:cluster, :topic, :partition, :begin, :end, "
+    "insert into {table} values (:step, :cluster, :topic, :partition, :begin, :end, "
     ":first_offset, :first_at, :last_offset, :last_at, :rows)"
 )
-_ENDS = "select topic_partition, max(next_offset) from {table} where {at} group by 1"
+_ENDS = (
+    "select topic_partition, next_offset from {table} where step in ("
+    "select max(step) from {table} where {at} group by topic_partition)"
+)
 _MARKS = (
     "select topic_partition, first_offset, first_at_ms from {table} where {at} "
     "and first_at_ms is not null union "
@@ -96,11 +101,13 @@ class EventOffsets:
 
     def write(self, place: Place, steps: Iterable[Step]) -> None:
         """Note steps; call it in the transaction of their rows."""
-        for step in steps:
+        first = int(str(self.session.rows(_STEP.format(table=self.table))[0][0]))
+        for number, step in enumerate(steps, first):
             self.session.execute(
                 _INSERT.format(table=self.table),
                 {
                     **_parameters(place),
+                    "step": number,
                     "partition": step.partition,
                     "begin": step.offsets.begin,
                     "end": step.offsets.end,

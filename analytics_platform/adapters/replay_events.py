@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _SENT_AT = "sent_at__"
 _ROWS_AT_ONCE = 20_000
 _MARGIN = timedelta(days=3)  # for time zones, and for what takes long
+_LATEST = timedelta(days=1)  # no event is sent later than this after it happened
+_READ_AT_ONCE = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,20 @@ class EventReplay:
                 ) from error
             for batch in reader:
                 yield from self._events(batch)
+
+    def sent_since(self, start: datetime, end: datetime) -> Iterator[SentEvent]:
+        """Everything that was sent from `start` on and happened before `end`, in order.
+
+        Read a few days at a time: what a year of events needs is never held.
+        """
+        until = start
+        while until < end + _LATEST:
+            first, until = until, until + _READ_AT_ONCE
+            span = range(_epoch_ms(first), _epoch_ms(until))
+            begun = first - _LATEST
+            for event in list(self.events(begun, min(until, end))):
+                if event.sent_at_ms in span:
+                    yield event
 
     def count(self, start: datetime, end: datetime) -> int:
         """How many events happened in [start, end)."""

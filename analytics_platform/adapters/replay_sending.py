@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -69,7 +69,7 @@ class Sender:
         for count, event in enumerate(events, 1):
             last_ms = event.sent_at_ms
             self._wait(started + pace.due(count - 1, last_ms))
-            self._send(event)
+            self.send_one(event)
             if (now := self.wall.now()) - said >= _SAID_EVERY:
                 said = now
                 tell(Progress(count, last_ms))
@@ -77,15 +77,17 @@ class Sender:
         tell(Progress(count, last_ms))
         return count
 
+    def send_one(self, event: SentEvent, *, but: Collection[str] = ()) -> None:
+        """Hand an event over for each of its stream's topics, some left out."""
+        headers = (("traceparent", self._traceparent()),)
+        for topic, key in zip(self.stream.topics, event.keys, strict=True):
+            if topic.name not in but:
+                self.writer.send(topic.name, OutgoingRecord(event.value, key, headers))
+
     def _wait(self, until: float) -> None:
         while (left := until - self.wall.now()) > _SHORTEST_WAIT:
             self.writer.poll()
             self.wall.sleep(min(left, _SAID_EVERY))
-
-    def _send(self, event: SentEvent) -> None:
-        headers = (("traceparent", self._traceparent()),)
-        for topic, key in zip(self.stream.topics, event.keys, strict=True):
-            self.writer.send(topic.name, OutgoingRecord(event.value, key, headers))
 
     def _traceparent(self) -> bytes:
         """A new trace, sampled (W3C Trace Context, version 00)."""

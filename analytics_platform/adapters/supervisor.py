@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,9 @@ class Service:
     """A process to keep running; its output goes to `log_file`.
 
     It runs in `folder`. Dagster's processes load the `.env` that lies there over their
-    environment, so it is not the checkout.
+    environment, so it is not the checkout. One that `may_finish` is not restarted once
+    it ended with exit code 0. One that `needs` another is restarted after that one was,
+    and ends before it.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Service:
     log_file: Path
     folder: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    may_finish: bool = False
+    needs: str | None = None
 
 
 @dataclass
@@ -79,18 +83,22 @@ class Supervisor:
 
         `now` is a monotonic time in seconds.
         """
-        for kept in self._kept.values():
+        for kept in list(self._kept.values()):
             if kept.process.poll() is None:
                 continue
-            if kept.due is None:
+            if kept.service.may_finish and kept.process.returncode == 0:
+                log.info("service_finished", service=kept.service.name)
+                del self._kept[kept.service.name]
+                self._changed()
+            elif kept.due is None:
                 self._plan_restart(kept, now)
             elif now >= kept.due:
                 self._restart(kept, now)
 
     def stop(self) -> None:
         """End every service and all that it started."""
-        members = [m for one in self.identities().values() for m in family(one)]
-        end(members, grace_seconds=_GRACE_SECONDS)
+        self._end(name for name, kept in self._kept.items() if kept.service.needs)
+        self._end(self._kept)
         for kept in self._kept.values():
             kept.process.wait()
         self._kept.clear()
@@ -98,6 +106,12 @@ class Supervisor:
             self._reaper.stdin.close()
             self._reaper.wait()
             self._reaper = None
+
+    def _end(self, names: Iterable[str]) -> None:
+        running = self.identities()
+        chosen = [running[name] for name in names if name in running]
+        members = [member for one in chosen for member in family(one)]
+        end(members, grace_seconds=_GRACE_SECONDS)
 
     def _plan_restart(self, kept: _Kept, now: float) -> None:
         if now - kept.started > _STABLE_SECONDS:
@@ -116,6 +130,9 @@ class Supervisor:
         kept.process = _spawn(kept.service)
         kept.started, kept.due = now, None
         log.info("service_restarted", service=kept.service.name, pid=kept.process.pid)
+        for other in self._kept.values():
+            if other.service.needs == kept.service.name and other.due is None:
+                other.process.terminate()
         self._changed()
 
     def _changed(self) -> None:

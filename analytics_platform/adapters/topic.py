@@ -25,6 +25,7 @@ from analytics_platform.core.dead_letters import DeadLetter, Header, dead_letter
 from analytics_platform.errors import (
     Conflict,
     NotFound,
+    PlatformError,
     Transient,
     Unavailable,
 )
@@ -146,6 +147,19 @@ class Topics:
             return self._admin.list_topics(timeout=_SECONDS)
         except KafkaException as error:
             raise _unavailable(self._broker, error) from error
+
+
+def ensure_topics(broker: Broker, names: Iterable[str], partitions: int) -> None:
+    """Create those topics that are not there; another process may be doing the same."""
+    topics = Topics(broker)
+    for name in names:
+        if topics.partitions(name) is not None:
+            continue
+        try:
+            topics.create(name, partitions)
+        except PlatformError:
+            if topics.partitions(name) is None:
+                raise
 
 
 class TopicWriter:

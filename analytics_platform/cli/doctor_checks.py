@@ -5,11 +5,10 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable
-from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psutil
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, SecretStr
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +17,9 @@ from analytics_platform.adapters.control_store.migrations import migrate
 from analytics_platform.adapters.platform_state import read_state
 from analytics_platform.adapters.processes import port_owner
 from analytics_platform.adapters.warehouse import open_warehouse
+from analytics_platform.cli.doctor_streaming import examine_streaming
+from analytics_platform.cli.finding import Finding, failed
+from analytics_platform.cli.streaming_services import ports_used
 from analytics_platform.defs.dead_runs import mend_dead_runs
 from analytics_platform.defs.instance import open_instance
 from analytics_platform.domains.loader import load_domain
@@ -29,17 +31,6 @@ _GIGABYTE = 1e9
 _ENOUGH_DISK_GB = 5  # packages 3, a year of data and a few snapshots 1
 _ENOUGH_MEMORY_GB = 4  # pages and daemon 1.5, a run 2
 _ENOUGH_CORES = 2
-
-
-class Finding(BaseModel):
-    """What one check found and, unless all is well, what to do."""
-
-    model_config = ConfigDict(frozen=True)
-
-    part: str
-    state: Literal["ok", "warning", "missing"]
-    found: str
-    hint: str = ""
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -57,7 +48,7 @@ def examine(settings: Settings) -> list[Finding]:
         _dagster,
     ]
     findings = [check(settings) for check in checks]
-    return findings + _ports(settings)
+    return findings + examine_streaming(settings) + _ports(settings)
 
 
 def mend(settings: Settings) -> list[str]:
@@ -143,7 +134,7 @@ def _domain(settings: Settings) -> Finding:
     try:
         domain = load_domain(settings.domain)
     except PlatformError as error:
-        return _failed("domain", error)
+        return failed("domain", error)
     found = f"{domain.title}: {len(domain.tables)} tables, {len(domain.models)} models"
     return Finding(part="domain", state="ok", found=found)
 
@@ -160,7 +151,7 @@ def _warehouse(settings: Settings) -> Finding:
         with open_warehouse(settings).session() as session:
             count = session.rows("select count(*) from information_schema.tables")
     except (PlatformError, OSError) as error:
-        return _failed("warehouse", error)
+        return failed("warehouse", error)
     found = f"{settings.warehouse.kind}, {count[0][0]} tables"
     return Finding(part="warehouse", state="ok", found=found)
 
@@ -170,7 +161,7 @@ def _ledger(settings: Settings) -> Finding:
         migrate(settings.control_store_url)
         rows = open_resources(settings).store.ledger.verify()
     except (PlatformError, SQLAlchemyError) as error:
-        return _failed("ledger", error)
+        return failed("ledger", error)
     return Finding(part="ledger", state="ok", found=f"{rows} rows, chain whole")
 
 
@@ -188,7 +179,7 @@ def _ports(settings: Settings) -> list[Finding]:
     if state and state.is_running:
         return []
     findings = []
-    for name in type(settings.ports).model_fields:
+    for name in ports_used(settings, load_domain(settings.domain)):
         port = getattr(settings.ports, name)
         owner = port_owner(port)
         hint = f"Set {PREFIX}PORTS__{name.upper()} to another port." if owner else ""
@@ -209,14 +200,7 @@ def _reachable(part: str, url: str) -> Finding:
         with engine.connect() as connection:
             connection.execute(text("select 1"))
     except SQLAlchemyError as error:
-        return _failed(part, error)
+        return failed(part, error)
     finally:
         engine.dispose()
     return Finding(part=part, state="ok", found=make_url(url).render_as_string())
-
-
-def _failed(part: str, error: Exception) -> Finding:
-    first_line = str(error).splitlines()[0]
-    return Finding(
-        part=part, state="missing", found=first_line, hint="See its setting."
-    )

@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def application(arguments: list[str]) -> typer.Typer:
-    """The command line; without all the others for a simulation, which starts faster."""
+    """The command line; for a simulation without the others, to start faster."""
     if arguments[:1] == ["simulate"]:
         from analytics_platform.cli.simulate import simulate
 

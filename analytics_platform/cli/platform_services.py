@@ -5,7 +5,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from analytics_platform.adapters.processes import port_owner
@@ -17,13 +17,13 @@ _READY_SECONDS = 180.0
 _POLL_SECONDS = 0.3
 
 
-def require_free_ports(settings: Settings) -> None:
-    """Check every port before anything starts.
+def require_free_ports(settings: Settings, names: Iterable[str]) -> None:
+    """Check the ports of these names before anything starts.
 
     Raises:
         InvalidUsage: a port is taken; names its owner.
     """
-    for name in type(settings.ports).model_fields:
+    for name in names:
         port = getattr(settings.ports, name)
         owner = port_owner(port)
         if owner:
@@ -122,7 +122,7 @@ def wait_for_page(url: str, supervisor: Supervisor) -> None:
     Raises:
         Unavailable: it did not within three minutes.
     """
-    _wait(lambda: _answers(url), "dagster", supervisor)
+    _wait(lambda: answers(url), "dagster", supervisor)
 
 
 def log_file(settings: Settings, name: str) -> Path:
@@ -130,16 +130,17 @@ def log_file(settings: Settings, name: str) -> Path:
     return settings.home / "logs" / f"{name}.log"
 
 
-def _script(name: str) -> str:
-    return str(Path(sys.executable).with_name(name))
-
-
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a page of this machine opens."""
     try:
         with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - loopback only
             return True
     except (urllib.error.URLError, OSError):
         return False
+
+
+def _script(name: str) -> str:
+    return str(Path(sys.executable).with_name(name))
 
 
 def _wait(ready: Callable[[], bool], name: str, supervisor: Supervisor) -> None:

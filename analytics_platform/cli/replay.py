@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from analytics_platform.cli.environment import migrated_control_store, prepare
+from analytics_platform.cli.replay_following import follow
 from analytics_platform.errors import InvalidUsage
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class _Period:
     warning: str = ""
 
 
-def replay(
+def replay(  # noqa: PLR0913 - the command's options
     *,
     first: Annotated[
         str, typer.Option("--from", help="First day, such as 2013-11-01.")
@@ -44,16 +45,49 @@ def replay(
         str, typer.Option(help="Events a second instead of a speed, or max.")
     ] = "",
     stream: Annotated[str, typer.Option(help="A stream of the domain.")] = "",
+    following: Annotated[
+        bool,
+        typer.Option(
+            "--follow",
+            help="Send what the platform's clock passes, from where the last such "
+            "replay was, to the domain's end. Takes no days, speed or rate.",
+        ),
+    ] = False,
 ) -> None:
     """Send past days to the stream's topics, by default days the model has not seen."""
     settings = prepare()
-    from analytics_platform.adapters.brokers import running_broker
-    from analytics_platform.adapters.replay_events import EventReplay
     from analytics_platform.domains.loader import load_domain
 
     domain = load_domain(settings.domain)
     chosen = _stream(domain, stream)
-    period = _period(settings, domain, _day(first), days)
+    if following:
+        if first or rate or speed is not None:
+            raise InvalidUsage(
+                "A replay that follows the clock has no days, speed or rate.",
+                hint="Change the clock: `analytics clock resume --speed 3600`.",
+            )
+        follow(settings, domain, chosen)
+        return
+    _replay_period(settings, domain, chosen, _Asked(_day(first), days, speed, rate))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What to replay, and how fast."""
+
+    first: date | None
+    days: int
+    speed: float | None
+    rate: str
+
+
+def _replay_period(
+    settings: "Settings", domain: "Domain", chosen: "EventStream", asked: _Asked
+) -> None:
+    from analytics_platform.adapters.brokers import running_broker
+    from analytics_platform.adapters.replay_events import EventReplay
+
+    period = _period(settings, domain, asked.first, asked.days)
     if period.warning:
         print(f"warning: {period.warning}")
     zone = ZoneInfo(domain.timezone)
@@ -69,7 +103,7 @@ def replay(
         )
     print(f"{len(events):,} events from {period.first} to {period.until} (exclusive).")
     with running_broker(settings) as broker:
-        pace = _pace(domain, events[0].sent_at_ms, speed, rate)
+        pace = _pace(domain, events[0].sent_at_ms, asked.speed, asked.rate)
         _send(settings, chosen, broker, events, pace)
 
 
@@ -81,7 +115,7 @@ def _send(
     pace: "Pace",
 ) -> None:
     from analytics_platform.adapters.replay_sending import Sender
-    from analytics_platform.adapters.topic import Topics, TopicWriter
+    from analytics_platform.adapters.topic import TopicWriter, ensure_topics
     from analytics_platform.cli.replay_display import ReplayDisplay
     from analytics_platform.cli.terminal import open_console
     from analytics_platform.core.pacing import AtOnce, Steady
@@ -92,15 +126,12 @@ def _send(
             f"The embedded broker keeps little: {_EMBEDDED_PER_SECOND:,.0f} events/s. "
             f"`{broker.advice}` gets one without that limit."
         )
-    topics = Topics(broker)
-    for topic in stream.topics:
-        if topics.partitions(topic.name) is None:
-            topics.create(topic.name, settings.streaming.partitions)
+    names = [topic.name for topic in stream.topics]
+    ensure_topics(broker, names, settings.streaming.partitions)
     writer = TopicWriter(broker)
     with ReplayDisplay(open_console(), len(events)) as display:
         sent = Sender(stream, writer).send(events, pace, display.show)
-    names = ", ".join(topic.name for topic in stream.topics)
-    print(f"{sent:,} events sent to each of {names} at {broker.bootstrap}.")
+    print(f"{sent:,} events sent to each of {', '.join(names)} at {broker.bootstrap}.")
 
 
 def _pace(domain: "Domain", first_ms: int, speed: float | None, rate: str) -> "Pace":

@@ -12,9 +12,10 @@ from analytics_platform.errors import InvalidUsage
 # What the platform wrote; the inbox and its files are the user's own.
 _WRITTEN = (
     *("artifacts", "control.sqlite", "control.sqlite-shm", "control.sqlite-wal"),
-    *("clock.json", "clock.lock", "dagster", "dbt", "dlt", "logs", "mlflow"),
-    *("quarantine", "run", "warehouse.duckdb", "warehouse.duckdb.wal"),
-    "warehouse.lock",
+    *("cache", "clock.json", "clock.lock", "dagster", "dbt", "dlt", "kafka"),
+    *("kernels", "logs", "mlflow", "quarantine", "replay", "run"),
+    *("stream.sqlite", "stream.sqlite-shm", "stream.sqlite-wal"),
+    *("warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.lock"),
 )
 
 

@@ -22,7 +22,9 @@ from analytics_platform.adapters.platform_state import (
 from analytics_platform.adapters.processes import ProcessId, end, family, identify
 from analytics_platform.adapters.supervisor import Supervisor
 from analytics_platform.cli import platform_services as services
+from analytics_platform.cli import streaming_services as streaming
 from analytics_platform.cli.environment import migrated_control_store
+from analytics_platform.cli.page_key import kept_key, page_key
 from analytics_platform.clock import ReplaySpec, parse_clock
 from analytics_platform.contracts.domain import Domain
 from analytics_platform.core import partitions
@@ -33,6 +35,8 @@ from analytics_platform.settings import Settings
 _CHECK_SECONDS = 0.5
 _HEARTBEAT_SECONDS = 5.0
 _ENDING_SECONDS = 10.0
+_LIVE_PAGE_SECONDS = 120.0  # its kernels are compiled at the first start
+LIVE_PAGE = "Live page"
 
 
 class RunningPlatform:
@@ -45,7 +49,9 @@ class RunningPlatform:
         self._supervisor = Supervisor(on_change=self._write_state)
         self._addresses: dict[str, str] = {}
         self._history: subprocess.Popen[bytes] | None = None
+        self._history_failed = False
         self._last_heartbeat = 0.0
+        self._broker: str | None = None  # the service, if it runs here
 
     def open(self) -> None:
         """Bring the control store up to date, then open Dagster's pages."""
@@ -63,6 +69,10 @@ class RunningPlatform:
             services.wait_for_page(f"{url}/server_info", self._supervisor)
             self._announce("Dagster", url)
         self._workspace = workspace
+        if self._domain.streams and streaming.starts_broker(self._settings):
+            # Early: it takes its time, and the batch platform may load its topics.
+            self._supervisor.start(streaming.broker(self._settings))
+            self._broker = streaming.BROKER
 
     def load_history(self) -> None:
         """Materialize what the replay does not show, skipping what is there."""
@@ -82,6 +92,7 @@ class RunningPlatform:
             while self._history.poll() is None:
                 self._beat()
             code = self._history.returncode
+        self._history_failed = code != 0
         if code == BlockedByCheck.exit_code:
             self._console.print("A blocking check is red: see the table above.")
         elif code:
@@ -96,8 +107,37 @@ class RunningPlatform:
             self._supervisor.start(services.daemon(self._settings, self._workspace))
             self._supervisor.start(services.mlflow(self._settings))
             self._announce("MLflow", f"http://localhost:{self._settings.ports.mlflow}")
-            if clock_state.read_state(self._settings.home):
+            if replay := clock_state.read_state(self._settings.home):
+                streaming.note_begin(self._settings, self._domain, replay.position)
                 clock_state.resume_replay(self._settings.home, datetime.now(UTC))
+        if self._domain.streams:
+            self._start_streaming()
+
+    def _start_streaming(self) -> None:
+        """Start what turns events into live results, and what sends the events.
+
+        Its page opens once something was published: without, nobody waits for it.
+        """
+        sidecar = streaming.sidecar(self._settings, needs=self._broker)
+        self._supervisor.start(sidecar)
+        page = f"http://localhost:{self._settings.ports.sidecar}"
+        if self._history_failed:
+            self._console.print("The live page opens once a snapshot is published:")
+        else:
+            with self._phase("live page open"):
+                self._wait_for_live_page(f"{page}/health/live")
+        page_key(self._settings, datetime.now(UTC))
+        self._announce(LIVE_PAGE, page)
+        if clock_state.read_state(self._settings.home):
+            for replay in streaming.replays(
+                self._settings, self._domain, needs=self._broker
+            ):
+                self._supervisor.start(replay)
+
+    def _wait_for_live_page(self, url: str) -> None:
+        deadline = time.monotonic() + _LIVE_PAGE_SECONDS
+        while not services.answers(url) and time.monotonic() < deadline:
+            self._beat()
 
     def keep(self) -> None:
         """Restart what ends, until interrupted."""
@@ -134,7 +174,7 @@ class RunningPlatform:
 
     def _announce(self, name: str, address: str) -> None:
         self._addresses[name] = address
-        self._console.print(f"  {name:<10}{address}")
+        print_address(self._console, self._settings, name, address)
         self._write_state()
 
     def _write_state(self) -> None:
@@ -163,6 +203,16 @@ class RunningPlatform:
         started = time.monotonic()
         yield
         self._console.print(f"[{time.monotonic() - started:6.1f} s] {outcome}")
+
+
+def print_address(
+    console: Console, settings: Settings, name: str, address: str
+) -> None:
+    """Say where a page is; with the key that opens it, which is kept elsewhere."""
+    key = kept_key(settings) if name == LIVE_PAGE else None
+    console.print(
+        f"  {name:<10}{address}{f'/#key={key}' if key else ''}", soft_wrap=True
+    )
 
 
 def _mend_runs_left_behind() -> None:

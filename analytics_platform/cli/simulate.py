@@ -25,7 +25,7 @@ def simulate(
 
     Prints JSON lines in order of emission: windows, retractions, late events, dead
     letters, and a summary at the end. An event without a value counts and adds nothing
-    to the sum; without proc_ms no processing time passes. docs/streaming.md describes
+    to the sum; without proc_ms no processing time passes. docs/windows.md describes
     the scenario.
     """
     from streaming.scenario import parse_scenario

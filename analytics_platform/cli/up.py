@@ -14,11 +14,13 @@ from analytics_platform.adapters.platform_state import (
 from analytics_platform.adapters.processes import end
 from analytics_platform.cli.environment import prepare
 from analytics_platform.cli.platform_services import require_free_ports
-from analytics_platform.cli.running_platform import RunningPlatform
+from analytics_platform.cli.running_platform import RunningPlatform, print_address
+from analytics_platform.cli.streaming_services import ports_used
 from analytics_platform.cli.terminal import open_console
+from analytics_platform.domains.loader import load_domain
 from analytics_platform.settings import Settings
 
-_DOWN_SECONDS = 30.0
+_DOWN_SECONDS = 45.0  # history, then what needs the broker, then all the others
 
 
 def up() -> None:
@@ -28,10 +30,10 @@ def up() -> None:
     state = read_state(settings.home)
     if state and state.is_running:
         console.print("The platform is already running:")
-        print_addresses(console, state)
+        print_addresses(console, settings, state)
         return
     _clear_leftovers(settings, state)
-    require_free_ports(settings)
+    require_free_ports(settings, ports_used(settings, load_domain(settings.domain)))
     signal.signal(signal.SIGTERM, _as_interrupt)
     platform = RunningPlatform(settings, console)
     try:
@@ -60,10 +62,10 @@ def down() -> None:
     print("The platform has ended.")
 
 
-def print_addresses(console: Console, state: PlatformState) -> None:
+def print_addresses(console: Console, settings: Settings, state: PlatformState) -> None:
     """Where the pages are."""
     for name, address in state.addresses.items():
-        console.print(f"  {name:<10}{address}")
+        print_address(console, settings, name, address)
 
 
 def _clear_leftovers(settings: Settings, state: PlatformState | None) -> None:

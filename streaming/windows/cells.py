@@ -32,6 +32,8 @@ from streaming.windows.layout import (
     WHOLE_MOST,
     WHOLES,
     Events,
+    Long,
+    Real,
     State,
 )
 
@@ -136,7 +138,7 @@ def absorb(state: State, cell: int, other: int) -> None:
         absorb_set(state, cell, other, d)
 
 
-def add_real(into, more) -> None:  # type: ignore[no-untyped-def]
+def add_real(into: Real, more: Real) -> None:
     """Add float statistics (F x 4) to others."""
     for f in range(into.shape[0]):
         into[f, NUMBER] += more[f, NUMBER]
@@ -145,7 +147,7 @@ def add_real(into, more) -> None:  # type: ignore[no-untyped-def]
         into[f, MOST] = max(into[f, MOST], more[f, MOST])
 
 
-def add_whole(into, more) -> None:  # type: ignore[no-untyped-def]
+def add_whole(into: Long, more: Long) -> None:
     """Add integer statistics (I x 5) to others."""
     for w in range(into.shape[0]):
         if more[w, NUMBER] == 0:

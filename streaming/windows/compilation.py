@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from analytics_platform.core import live_accuracy
 from streaming.windows import (
     cells,
     departures,
@@ -123,27 +124,14 @@ def compiled(cache: Path) -> Kernels:
 
     Several processes may share the folder.
     """
-    import numba
-
-    folder = cache / source_fingerprint()
-    numba.config.CACHE_DIR = str(folder)
     made: dict[object, object] = {}
     spaces = [dict(vars(module)) for module in _MODULES]
-    entries = {name for name in Kernels.__dataclass_fields__}
-    for module, space in zip(_MODULES, spaces, strict=True):
-        for name, function in _functions(module):
-            clone = FunctionType(function.__code__, space, name)
-            clone.__module__ = module.__name__
-            is_entry = name in entries
-            made[function] = numba.njit(
-                cache=is_entry,
-                forceinline=name in _INLINED,
-                error_model="numpy",
-                # Kernels allocate nothing, and only entries are called from Python.
-                _nrt=False,
-                no_cpython_wrapper=not is_entry,
-                no_cfunc_wrapper=True,
-            )(clone)
+    with _cached_in(cache / source_fingerprint()):
+        for module, space in zip(_MODULES, spaces, strict=True):
+            for name, function in _functions(module):
+                clone = FunctionType(function.__code__, space, name)
+                clone.__module__ = module.__name__
+                made[function] = _machine_code(clone)
     for space in spaces:
         for name, value in space.items():
             if isinstance(value, FunctionType) and value in made:
@@ -154,7 +142,7 @@ def compiled(cache: Path) -> Kernels:
 def source_fingerprint() -> str:
     """The same text for the same kernels, Python, numpy and numba only."""
     digest = hashlib.sha256()
-    for module in (*_MODULES, layout):
+    for module in (*_MODULES, layout, live_accuracy):
         digest.update(Path(module.__file__ or "").read_bytes())
     for part in (platform.python_version(), version("numpy"), version("numba")):
         digest.update(part.encode())
@@ -168,6 +156,37 @@ def alone_in(cache: Path) -> Iterator[None]:
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _machine_code(function: FunctionType) -> object:
+    """A function that numba compiles when it is first called."""
+    import numba
+
+    compiles: Callable[..., Callable[[FunctionType], object]] = numba.njit
+    is_entry = function.__name__ in Kernels.__dataclass_fields__
+    return compiles(
+        cache=is_entry,
+        forceinline=function.__name__ in _INLINED,
+        error_model="numpy",
+        # Kernels allocate nothing, and only entries are called from Python.
+        _nrt=False,
+        no_cpython_wrapper=not is_entry,
+        no_cfunc_wrapper=True,
+    )(function)
+
+
+@contextmanager
+def _cached_in(folder: Path) -> Iterator[None]:
+    """Let functions that are decorated meanwhile keep their machine code there."""
+    import numba
+
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        config.CACHE_DIR = before
 
 
 def _functions(module: ModuleType) -> list[tuple[str, FunctionType]]:

@@ -30,8 +30,8 @@ class WindowDefinition:
     counted from 1970-01-01 UTC plus `offset_ms`, before 1970 too. A session ends
     `gap_ms` after its last event; sessions that touch are one. A calendar day runs
     from midnight to midnight in `timezone` (unset: UTC), or from the first moment after
-    a midnight that does not exist. Late events update a window until the watermark reaches its end plus
-    `allowed_lateness_ms`.
+    a midnight that does not exist. Late events update a window until the watermark
+    reaches its end plus `allowed_lateness_ms`.
 
     Raises:
         InvalidUsage: the definition makes no sense.

@@ -69,7 +69,7 @@ def new_set(state: State, cell: int, slot: int, place: int) -> int:
     state.sets[chunk, PLACE] = place
     state.sets[chunk, CHAIN] = state.sketches[cell, state.clock[SETS_AT] + slot]
     state.sketches[cell, state.clock[SETS_AT] + slot] = chunk
-    return chunk
+    return int(chunk)
 
 
 def estimate_set(state: State, cell: int, slot: int) -> None:

@@ -14,6 +14,7 @@ from streaming.windows.layout import (
     LEFT,
     NO_CELL,
     NOTE,
+    PARTITION,
     REMEMBERED,
     RIGHT,
     VALUE,
@@ -22,7 +23,7 @@ from streaming.windows.layout import (
     State,
 )
 from streaming.windows.tables import place_of, put
-from streaming.windows.watermarks import emitted_until
+from streaming.windows.watermarks import closed_until, emitted_until
 
 
 def is_duplicate(state: State, events: Events, i: int, last_end: int) -> bool:
@@ -36,7 +37,8 @@ def is_duplicate(state: State, events: Events, i: int, last_end: int) -> bool:
         return False
     table = state.remembered
     place = place_of(table, events.longs[ID, i], events.longs[EVENT_KEY, i])
-    if table[place, FLAG] and is_remembered(state, place):
+    closed = closed_until(state, events.longs[PARTITION, i])
+    if table[place, FLAG] and could_count(state, place, closed):
         return True
     if put(table, place, events.longs[ID, i], events.longs[EVENT_KEY, i]):
         state.clock[REMEMBERED] += 1
@@ -45,15 +47,15 @@ def is_duplicate(state: State, events: Events, i: int, last_end: int) -> bool:
     return False
 
 
-def is_remembered(state: State, place: int) -> bool:
-    """Whether an event with this id could still count for a window.
+def could_count(state: State, place: int, closed: int) -> bool:
+    """Whether a remembered event could count for a window not closed until there.
 
-    Its last window takes no more events once it is emitted and the allowed lateness
-    is over; but a session lives on with those that came after.
+    Its last window takes no more events once the allowed lateness is over; but a
+    session lives on with those that came after.
     """
     table = state.remembered
     key = table[place, NOTE]
-    closed = emitted_until(state, key) - state.clock[LATENESS]
+    closed -= state.clock[LATENESS]
     end = table[place, VALUE]
     if end > closed:
         return True
@@ -74,9 +76,11 @@ def copy_remembered(state: State, into: Long) -> None:
     table = state.remembered
     state.clock[REMEMBERED] = 0
     for place in range(table.shape[0]):
-        if table[place, FLAG] and is_remembered(state, place):
-            put_copy(table, place, into)
-            state.clock[REMEMBERED] += 1
+        if table[place, FLAG]:
+            closed = emitted_until(state, table[place, NOTE])
+            if could_count(state, place, closed):
+                put_copy(table, place, into)
+                state.clock[REMEMBERED] += 1
 
 
 def put_copy(table: Long, place: int, into: Long) -> None:

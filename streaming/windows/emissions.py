@@ -112,7 +112,7 @@ class Emissions:
     distinct: Numbers
 
     def __len__(self) -> int:
-        return self.lines.shape[0]
+        return int(self.lines.shape[0])
 
     @property
     def kinds(self) -> Integers:

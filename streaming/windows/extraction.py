@@ -96,7 +96,7 @@ def _walk(
 def _row_spans(state: State, cells: Places) -> NDArray[np.int64]:
     rows = state.rows[state.cells[cells, at.OF_ROW]]
     columns = [at.CUT, at.FIRST, at.LAST, at.ROW_START, at.ROW_END]
-    return rows[:, columns]
+    return np.asarray(rows[:, columns], np.int64)
 
 
 def _session_spans(state: State, cells: Places) -> NDArray[np.int64]:

@@ -21,16 +21,17 @@ from streaming.windows.layout import (
 
 GROWTH = (1 + QUANTILE_ERROR) / (1 - QUANTILE_ERROR)
 _LOG_GROWTH = math.log(GROWTH)
+_LOG_HALF_STEP = math.log((GROWTH + 1.0) / 2.0)
+_LOG_GREATEST = 709.78  # of a double
 # Beyond the number of any bin: the logarithm of a double is between -745 and 710.
 _MIDDLE = 40_000
-_PLACES = 20  # bits of a chunk's number when gathered beside its place
 
 
 def bin_of(value: float) -> int:
     """The number of a value's bin: rises with the value, 0 holds only zero."""
     if value == 0.0:
         return 0
-    number = int(math.ceil(math.log(abs(value)) / _LOG_GROWTH)) + _MIDDLE
+    number = math.ceil(math.log(abs(value)) / _LOG_GROWTH) + _MIDDLE
     return number if value > 0.0 else -number
 
 
@@ -38,7 +39,8 @@ def value_of(number: int) -> float:
     """The value that a bin stands for."""
     if number == 0:
         return 0.0
-    value = 2.0 * math.exp((abs(number) - _MIDDLE) * _LOG_GROWTH) / (GROWTH + 1.0)
+    logarithm = (abs(number) - _MIDDLE) * _LOG_GROWTH - _LOG_HALF_STEP
+    value = math.exp(min(logarithm, _LOG_GREATEST))
     return value if number > 0 else -value
 
 
@@ -65,7 +67,7 @@ def new_chunk(state: State, cell: int, slot: int, place: int) -> int:
     chunks[chunk, PLACE] = place
     chunks[chunk, CHAIN] = state.sketches[cell, slot]
     state.sketches[cell, slot] = chunk
-    return chunk
+    return int(chunk)
 
 
 def absorb_histogram(state: State, cell: int, other: int, slot: int) -> None:

@@ -187,7 +187,7 @@ def _place_sketches(
     cell_of = np.full(kept.keys.size, -1, np.int64)
     cell_of[chosen] = cells
     chunks = kept.chunks[::-1]
-    chunks = chunks[cell_of[chunks[:, 0]] >= 0].astype(np.int64)
+    chunks = chunks[cell_of[chunks[:, 0]] >= 0]
     sets = kept.sets[::-1]
     sets = sets[cell_of[sets[:, 0]] >= 0]
     while chunks.size and state.clock[at.FREE_CHUNKS] < chunks.shape[0]:
@@ -197,9 +197,9 @@ def _place_sketches(
     kernels.place_chunks(
         state,
         cell_of[chunks[:, 0]],
-        chunks[:, 1].copy(),
-        chunks[:, 2].copy(),
-        chunks[:, 3:].astype(np.int32),
+        chunks[:, 1].astype(np.int64),
+        chunks[:, 2].astype(np.int64),
+        chunks[:, 3:].copy(),
     )
     kernels.place_sets(
         state,
@@ -229,4 +229,4 @@ def _place_entries(state: State, kernels: Kernels, log: Sequence[Kept]) -> State
             ),
         )
         tables[name] = table
-    return state._replace(**tables)
+    return state._replace(remembered=tables["remembered"], revised=tables["revised"])

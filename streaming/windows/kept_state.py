@@ -30,12 +30,12 @@ _MARK = b"WS"
 class Kept:
     """A partition's state as columns; n cells, m touched keys, sketches of cells.
 
-    `partition` (1 x 4) is status, greatest timestamp, watermark at the last return, and how far
-    windows were emitted. `spans` (n x 5) are slice, first and last window, start and
-    end of a cell's row, or start, end, revision and stage of its session. `chunks`
-    and `sets` are listed head first; their first two columns are the place in `keys`
-    of the cell that they belong to, and its slot. `touched` are the keys of which all
-    sessions are given.
+    `partition` (1 x 4) is status, greatest timestamp, watermark at the last return, and
+    how far windows were emitted. `spans` (n x 5) are slice, first and last window,
+    start and end of a cell's row, or start, end, revision and stage of its session.
+    `chunks` and `sets` are listed head first; their first two columns are the place in
+    `keys` of the cell that they belong to, and its slot. `touched` are the keys of
+    which all sessions are given.
     """
 
     partition: NDArray[np.int64]

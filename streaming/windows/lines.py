@@ -32,7 +32,7 @@ from streaming.windows.sorting import sort_longs
 NO_EVENT = -1
 
 
-def write_line(  # noqa: PLR0913 - the columns of a line
+def write_line(  # noqa: PLR0913, PLR0917 - the columns of a line
     state: State, kind: int, key: int, start: int, end: int, count: int, event: int
 ) -> int:
     """Add a line; needs room. Gives its number."""

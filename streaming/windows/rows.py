@@ -62,23 +62,23 @@ def slice_of(state: State, events: Events, i: int) -> tuple[int, int, int]:
 
 def start_of(state: State, window: int) -> int:
     """Where a window starts; not for calendar days."""
-    return window * state.clock[SLIDE] + state.clock[OFFSET]
+    return int(window * state.clock[SLIDE] + state.clock[OFFSET])
 
 
 def end_in_row(state: State, row: int, window: int) -> int:
     """Where a window of a row ends."""
     if state.clock[CALENDAR]:
-        return state.rows[row, ROW_END]
-    return start_of(state, window) + state.clock[SIZE]
+        return int(state.rows[row, ROW_END])
+    return int(start_of(state, window) + state.clock[SIZE])
 
 
 def first_ending_after(state: State, instant: int) -> int:
     """The first window that ends after an instant; not for calendar days."""
     since = instant - state.clock[OFFSET] - state.clock[SIZE]
-    return since // state.clock[SLIDE] + 1
+    return int(since // state.clock[SLIDE] + 1)
 
 
-def open_row(  # noqa: PLR0913 - what names a row
+def open_row(  # noqa: PLR0913, PLR0917 - what names a row
     state: State, events: Events, i: int, cut: int, first: int, last: int
 ) -> int:
     """The row of a slice that counts for windows first to last, made if needed."""
@@ -134,8 +134,9 @@ def first_open(state: State, row: int) -> int:
     """The first window of a row that has not been emitted yet."""
     first = state.rows[row, FIRST]
     if state.clock[CALENDAR]:
-        return first if state.rows[row, ROW_END] > state.clock[FIRED] else first + 1
-    return max(first, first_ending_after(state, state.clock[FIRED]))
+        is_open = state.rows[row, ROW_END] > state.clock[FIRED]
+        return int(first if is_open else first + 1)
+    return int(max(first, first_ending_after(state, state.clock[FIRED])))
 
 
 def cell_in_row(state: State, row: int, key: int) -> int:

@@ -1,4 +1,4 @@
-"""Kernels of session windows: a short chain of them per key, merged where they touch."""
+"""Kernels of session windows: a short chain per key, merged where they touch."""
 
 from streaming.windows.cells import absorb, fold, give_cell, take_cell
 from streaming.windows.distinct import MOST_SETS
@@ -141,7 +141,7 @@ def extent_with(state: State, key: int, ts: int, closed: int) -> tuple[int, int]
     return low, high
 
 
-def merge_touching(  # noqa: PLR0913 - an event and the session it makes
+def merge_touching(  # noqa: PLR0913, PLR0917 - an event and the session it makes
     state: State, key: int, ts: int, closed: int, low: int, high: int
 ) -> int:
     """The one cell of all sessions that an event touches, a new one if none.

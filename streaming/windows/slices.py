@@ -130,9 +130,9 @@ def lacking_for_values(state: State, overlap: int) -> int:
         return SETS_FULL
     if state.clock[DEDUP] and 2 * clock[REMEMBERED] >= state.remembered.shape[0]:
         return REMEMBERED_FULL
-    if state.clock[LATENESS]:
-        if 2 * (clock[REVISED] + overlap) >= state.revised.shape[0]:
-            return REVISED_FULL
+    revised = 2 * (clock[REVISED] + overlap)
+    if state.clock[LATENESS] and revised >= state.revised.shape[0]:
+        return REVISED_FULL
     return DONE
 
 
@@ -185,7 +185,7 @@ def skip_closed(state: State, events: Events, i: int, first: int, closed: int) -
 
 def end_of(state: State, window: int) -> int:
     """Where a window ends; not for calendar days."""
-    return start_of(state, window) + state.clock[SIZE]
+    return int(start_of(state, window) + state.clock[SIZE])
 
 
 def revise(state: State, row: int, key: int) -> None:

@@ -4,17 +4,9 @@ from streaming.windows.layout import Long, Short
 
 # M. Ciura, Best increments for the average case of Shellsort (2001), grown by 2.25.
 _GAPS = (
-    887_973,
-    394_654,
-    175_402,
-    77_956,
-    34_647,
-    15_399,
-    6_844,
-    3_042,
-    1_352,
-    601,
-) + (301, 132, 57, 23, 10, 4, 1)
+    *(887_973, 394_654, 175_402, 77_956, 34_647, 15_399, 6_844, 3_042, 1_352),
+    *(601, 301, 132, 57, 23, 10, 4, 1),
+)
 
 
 def sort_longs(values: Long, number: int) -> None:

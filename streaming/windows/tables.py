@@ -24,7 +24,7 @@ def place_of(table: Long, left: int, right: int) -> int:
         table[place, LEFT] != left or table[place, RIGHT] != right
     ):
         place = (place + 1) & mask
-    return place
+    return int(place)
 
 
 def put(table: Long, place: int, left: int, right: int) -> bool:
@@ -33,11 +33,11 @@ def put(table: Long, place: int, left: int, right: int) -> bool:
     table[place, LEFT] = left
     table[place, RIGHT] = right
     table[place, FLAG] = FLAG_NEW
-    return was_free
+    return bool(was_free)
 
 
 def place_entries(table: Long, entries: Long) -> int:
-    """Put n whole entries (n x 5) in; a later one replaces an earlier. Gives the new."""
+    """Put n entries (n x 5) in, later ones over earlier; gives how many are new."""
     added = 0
     for i in range(entries.shape[0]):
         left = entries[i, LEFT]

@@ -39,9 +39,12 @@ def closed_until(state: State, partition: int) -> int:
     """
     returned = state.partitions[partition, RETURNED]
     greatest = state.partitions[partition, GREATEST]
+    if state.partitions[partition, STATUS] == IDLE:
+        fired = max(state.clock[FIRED], state.partitions[partition, FLOOR])
+        returned = max(returned, fired)
     if greatest == NEVER_YET:
-        return returned
-    return max(returned, greatest - state.clock[DISORDER])
+        return int(returned)
+    return int(max(returned, greatest - state.clock[DISORDER]))
 
 
 def emitted_until(state: State, key: int) -> int:
@@ -49,8 +52,8 @@ def emitted_until(state: State, key: int) -> int:
     owner = state.keys[key, OWNER]
     fired = state.clock[FIRED]
     if owner < 0:
-        return fired
-    return max(fired, state.partitions[owner, FLOOR])
+        return int(fired)
+    return int(max(fired, state.partitions[owner, FLOOR]))
 
 
 def refused(state: State, events: Events, i: int) -> int:

@@ -124,3 +124,64 @@ def test_a_reaper_ends_with_its_supervisor(tmp_path: Path) -> None:
     supervisor.stop()
     assert len(started) == 2
     assert not any(child.is_running() for child in started)
+
+
+def test_a_service_that_may_finish_is_left_alone_once_it_has(tmp_path: Path) -> None:
+    supervisor = Supervisor()
+    done = Service("done", (sys.executable, "-c", ""), tmp_path / "1", may_finish=True)
+    failing = (sys.executable, "-c", "raise SystemExit(1)")
+    failed = Service("failed", failing, tmp_path / "2", may_finish=True)
+    supervisor.start(done)
+    supervisor.start(failed)
+    assert wait_until(lambda: all(map(has_ended, supervisor.pids.values())))
+    now = time.monotonic()
+    first = supervisor.pids["failed"]
+    supervisor.check(now)
+    supervisor.check(now + 1.01)
+    assert "done" not in supervisor.pids
+    assert supervisor.pids["failed"] != first
+    supervisor.stop()
+
+
+def test_what_needs_a_restarted_service_is_restarted_too(tmp_path: Path) -> None:
+    supervisor = Supervisor()
+    supervisor.start(Service("broker", SLEEPER, tmp_path / "1"))
+    supervisor.start(Service("reader", SLEEPER, tmp_path / "2", needs="broker"))
+    before = supervisor.pids
+    os.kill(before["broker"], signal.SIGKILL)
+    assert wait_until(partial(has_ended, before["broker"]))
+    now = time.monotonic()
+    supervisor.check(now)
+    supervisor.check(now + 1.01)
+    assert wait_until(partial(has_ended, before["reader"]))
+    supervisor.check(now + 2)
+    supervisor.check(now + 3.01)
+    after = supervisor.pids
+    assert not set(before.values()) & set(after.values())
+    assert not any(map(has_ended, after.values()))
+    supervisor.stop()
+
+
+def test_what_needs_another_service_ends_before_it(tmp_path: Path) -> None:
+    """The reader, when told to end, notes whether its broker still runs."""
+    note = tmp_path / "note"
+    broker = Service("broker", SLEEPER, tmp_path / "1")
+    supervisor = Supervisor()
+    supervisor.start(broker)
+    reader = """
+import os, signal, sys, time
+from pathlib import Path
+def end(*_):
+    time.sleep(0.3)
+    os.kill(int(sys.argv[1]), 0)
+    Path(sys.argv[2]).write_text("it runs")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+time.sleep(60)
+"""
+    command = (sys.executable, "-c", reader, str(supervisor.pids["broker"]), str(note))
+    supervisor.start(Service("reader", command, tmp_path / "2", needs="broker"))
+    assert wait_until(lambda: "ready" in (tmp_path / "2").read_text())
+    supervisor.stop()
+    assert note.read_text() == "it runs"

@@ -43,19 +43,32 @@ def test_lines_come_in_order_of_emission(tmp_path: Path) -> None:
     assert done.stderr == ""
     assert [json.loads(line) for line in done.stdout.splitlines()] == [
         {
-            **{"kind": "dead_letter", "key": "a", "ts_ms": 3, "value": 2**53 + 1},
-            **{"partition": 0, "offset": 7, "id": "x", "reason": "duplicate"},
+            "kind": "dead_letter",
+            "key": "a",
+            "ts_ms": 3,
+            "value": 2**53 + 1,
+            "partition": 0,
+            "offset": 7,
+            "id": "x",
+            "reason": "duplicate",
         },
         window("a", 0, 1, 2**53 + 1),
         window("b", 0, 1, 0.5),
         {
-            **{"kind": "late", "key": "a", "ts_ms": 9, "value": 1},
+            "kind": "late",
+            "key": "a",
+            "ts_ms": 9,
+            "value": 1,
             "reason": "window_closed",
         },
         window("b", 10, 1, 0),
         {
-            **{"kind": "summary", "events": 5, "windows": 3, "late_dropped": 1},
-            **{"late_window_updates_dropped": 1, "dead_letters": 1},
+            "kind": "summary",
+            "events": 5,
+            "windows": 3,
+            "late_dropped": 1,
+            "late_window_updates_dropped": 1,
+            "dead_letters": 1,
         },
     ]
 

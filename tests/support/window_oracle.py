@@ -66,7 +66,7 @@ class Oracle:
         size = self.window["size_ms"]
         slide = self.window.get("slide_ms") or size
         offset = self.window.get("offset_ms") or 0
-        found = []
+        found: list[Span] = []
         start = ts - (ts - offset) % slide
         while start + size > ts:
             found.insert(0, (start, start + size))
@@ -105,17 +105,18 @@ class Oracle:
         if drift is not None and self.now is not None and ts > self.now + drift:
             self.dead(item, "too_far_in_future")
             return
+        partition = self.partitions[number]
+        returned = self.watermark if partition.idle else partition.returned
+        closed = max(returned, partition.greatest - self.disorder)
         if self.stream.get("dedup_by_id") and item.get("id") is not None:
-            if self.remembers((item["id"], key)):
+            if self.remembers((item["id"], key), closed - self.lateness):
                 self.dead(item, "duplicate")
                 return
             self.seen[item["id"], key] = (ts, key)
-        partition = self.partitions[number]
         if partition.idle:
             partition.idle = False
             partition.returned = self.watermark
         partition.heard = self.now
-        closed = max(partition.returned, partition.greatest - self.disorder)
         if self.window["type"] == "session":
             self.into_sessions(item, closed - self.lateness)
         else:
@@ -123,11 +124,10 @@ class Oracle:
         partition.greatest = max(partition.greatest, ts)
         self.move_watermark()
 
-    def remembers(self, name: Any) -> bool:
+    def remembers(self, name: Any, closed: int) -> bool:
         if name not in self.seen:
             return False
         ts, key = self.seen[name]
-        closed = self.watermark - self.lateness
         if self.spans(ts)[-1][1] > closed:
             return True
         return any(
@@ -262,7 +262,7 @@ def summary(scenario: dict[str, Any], oracle: Oracle) -> Line:
 
 def final_windows(lines: list[Line]) -> dict[tuple[Any, int, int], Line]:
     """What a reader holds in the end: the last revision of what was not retracted."""
-    held = {}
+    held: dict[tuple[Any, int, int], Line] = {}
     for line in lines:
         if line["kind"] in ("window", "retract"):
             name = (line["key"], line["start_ms"], line["end_ms"])

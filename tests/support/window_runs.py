@@ -76,7 +76,7 @@ def lines_of(given: Emissions, begin: int = 0) -> list[Line]:
     totals, distinct = whole.exact_totals(), given.distinct_counts("who")
     lines: list[Line] = []
     for at, line in enumerate(given.lines.tolist()):
-        kind, key, start, end, count, revision, event = line
+        kind, key, start, end, count, _, event = line
         if kind != WINDOW:
             event = event + begin if event >= 0 else event
             lines.append((kind, key, start, end, count, event))
@@ -88,7 +88,7 @@ def lines_of(given: Emissions, begin: int = 0) -> list[Line]:
             distinct[at],
         ]
         # No value has no quantile: NaN, which equals nothing.
-        lines.append((*line[:6], *(None if v != v else v for v in values)))
+        lines.append((*line[:6], *(None if np.isnan(v) else v for v in values)))
     return lines
 
 

@@ -33,7 +33,7 @@ def windows(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def scenarios(draw: st.DrawFn, timed: bool = True) -> Scenario:
+def scenarios(draw: st.DrawFn, *, timed: bool = True) -> Scenario:
     """A definition and events; with `timed` also processing time and its rules."""
     partitions = draw(st.integers(1, 3))
     stream: dict[str, Any] = {
@@ -44,7 +44,7 @@ def scenarios(draw: st.DrawFn, timed: bool = True) -> Scenario:
     if timed:
         stream["idle_timeout_ms"] = draw(st.sampled_from((None, 1, 20, 60)))
         stream["max_future_drift_ms"] = draw(st.sampled_from((None, 0, 30)))
-    events = draw(st.lists(items(partitions, timed), max_size=40))
+    events = draw(st.lists(items(partitions, timed=timed), max_size=40))
     return {
         "window": draw(windows()),
         "stream": stream,
@@ -73,7 +73,7 @@ def days(draw: st.DrawFn) -> Scenario:
     }
 
 
-def items(partitions: int, timed: bool) -> st.SearchStrategy[dict[str, Any]]:
+def items(partitions: int, *, timed: bool) -> st.SearchStrategy[dict[str, Any]]:
     # Quarters add without rounding, so that sums are equal in any order.
     values = st.none() | st.integers(-9, 9) | st.integers(-9, 9).map(lambda n: n / 4)
     event = st.fixed_dictionaries(

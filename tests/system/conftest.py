@@ -29,6 +29,8 @@ def new_home(tmp_path_factory: pytest.TempPathFactory) -> NewHome:
                 "ANALYTICS_DOMAIN": "tests.domains.few_flights",
                 "ANALYTICS_PORTS__DAGSTER": str(_free_port()),
                 "ANALYTICS_PORTS__MLFLOW": str(_free_port()),
+                "ANALYTICS_PORTS__KAFKA": str(_free_port()),
+                "ANALYTICS_PORTS__SIDECAR": str(_free_port()),
                 "ANALYTICS_LOGS__FORMAT": "json",
                 "PYTHONPATH": f"{ROOT}:{folder / 'packages'}",
             },

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -10,15 +11,19 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import psutil
 import pytest
+from websockets.sync.client import ClientConnection, connect
 
 from analytics_platform.adapters.clock_state import read_state as read_clock
 from analytics_platform.adapters.platform_state import read_state
 from analytics_platform.defs.automation import INCREMENT_JOB
+from streaming.windows.warming import warmed
 from tests.support.commands import Command, Commands, alive, family_of
+from tests.support.stream_homes import KERNELS
 from tests.system.conftest import NewHome
 
 pytestmark = pytest.mark.system
@@ -28,6 +33,9 @@ SPEED = 1200
 CLOCK = f"replay:2013-02-02T00:00:00Z@{SPEED}"
 GONE_SECONDS = 15.0
 A_DAY_SECONDS = 600.0  # a minute and a half on a quiet machine
+PORTS = [
+    f"ANALYTICS_PORTS__{name}" for name in ("DAGSTER", "MLFLOW", "KAFKA", "SIDECAR")
+]
 Part = tuple[str, str | None]
 FIRST_DAY = "2013-02-01"
 REPORT: Part = ("reports/flight_operations", None)
@@ -36,6 +44,9 @@ REPORT: Part = ("reports/flight_operations", None)
 @pytest.fixture(scope="module")
 def home(new_home: NewHome) -> Commands:
     found = new_home()
+    found.folder.mkdir(parents=True)
+    warmed(KERNELS)
+    (found.folder / "kernels").symlink_to(KERNELS)
     return replace(found, variables={**found.variables, "ANALYTICS_CLOCK": CLOCK})
 
 
@@ -105,6 +116,24 @@ def test_a_killed_supervisor_leaves_no_process(killed_while_loading: Life) -> No
     assert killed_while_loading.left == []
 
 
+def test_windows_are_pushed_without_anyone_doing_anything(
+    home: Commands, running: Command
+) -> None:
+    port = home.variables["ANALYTICS_PORTS__SIDECAR"]
+    page = re.search(rf"http://localhost:{port}/#key=(ak_\w+)", running.text)
+    assert page, running.text
+    again = home.run("up")
+    assert page[0] in again.text
+    request = {"type": "subscribe", "channel": "windows.arrivals_60m"}
+    with connect(f"ws://127.0.0.1:{port}/ws") as socket:
+        socket.send(json.dumps({"type": "authenticate", "token": page[1]}))
+        socket.send(json.dumps(request))
+        window = running.wait_for(lambda: _message(socket), A_DAY_SECONDS)
+    assert window
+    assert window["key"] in {"EWR", "JFK", "LGA"}
+    assert window["data"]["end_ms"] - window["data"]["start_ms"] == 3_600_000
+
+
 def test_a_day_reaches_the_report_by_itself_even_if_its_run_is_killed(
     home: Commands, running: Command
 ) -> None:
@@ -151,7 +180,7 @@ def test_after_a_kill_the_replay_goes_on_where_it_was(
         assert up.ended(10).code == 0
     assert alive(members) == []
     assert read_state(home.folder) is None
-    for name in ("ANALYTICS_PORTS__DAGSTER", "ANALYTICS_PORTS__MLFLOW"):
+    for name in PORTS:
         socket.create_server(("127.0.0.1", int(home.variables[name]))).close()
 
 
@@ -203,6 +232,12 @@ def _killed(up: Command) -> list[psutil.Process]:
     for process in left:
         process.kill()
     return left
+
+
+def _message(socket: ClientConnection) -> dict[str, Any] | None:
+    """The next message of a channel, unless another frame comes first."""
+    items = json.loads(socket.recv(timeout=60)).get("items", [])
+    return next((item for item in items if item["type"] == "message"), None)
 
 
 def _answers(home: Commands) -> bool:

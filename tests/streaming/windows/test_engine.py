@@ -180,5 +180,5 @@ def test_nulls_count_as_events_but_not_as_values() -> None:
 
 def with_values(values: Sequence[float], dtype: type[np.generic]) -> Batch:
     zeros = np.zeros(len(values), np.int32)
-    column = SlotValues(np.array(values, dtype))  # type: ignore[arg-type]
+    column = SlotValues(np.array(values, dtype))
     return Batch(zeros.astype(np.int64), zeros, zeros, (column,))

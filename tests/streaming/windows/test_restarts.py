@@ -1,5 +1,6 @@
 """Results do not depend on batches, restarts, processes or the order of fetches."""
 
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
@@ -123,7 +124,7 @@ def test_fetches_in_any_order_give_the_same_windows_and_late_events(
 
 def pairs(cuts: set[int], length: int) -> list[tuple[int, int]]:
     ends = sorted({0, length} | cuts)
-    return list(zip(ends, ends[1:], strict=False))
+    return list(pairwise(ends))
 
 
 def with_numbers(lines: list[Line], events: list[dict[str, Any]]) -> list[Line]:

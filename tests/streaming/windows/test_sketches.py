@@ -6,22 +6,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from analytics_platform.core.live_accuracy import DISTINCT_ERROR, QUANTILE_ERROR
 from streaming.windows.compilation import Kernels
 from streaming.windows.definition import StreamRules, WindowDefinition
-from streaming.windows.distinct import STANDARD_ERROR
 from streaming.windows.emissions import Emissions
 from streaming.windows.engine import WindowEngine
-from streaming.windows.histograms import ACCURACY, bin_of, value_of
+from streaming.windows.histograms import bin_of, value_of
 from streaming.windows.layout import PERCENTILES
 from streaming.windows.slots import Batch, SlotSpec, SlotValues
 
 HOP = WindowDefinition("hopping", size_ms=1000, slide_ms=300)
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False))
+@given(st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False))
 @settings(max_examples=300)
 def test_a_bin_stands_for_its_values_within_one_percent(value: float) -> None:
-    assert value_of(bin_of(value)) == pytest.approx(value, rel=ACCURACY * 1.001)
+    assert value_of(bin_of(value)) == pytest.approx(value, rel=QUANTILE_ERROR * 1.001)
 
 
 @pytest.mark.parametrize("kind", ["normal", "signs", "wide", "zeros"])
@@ -40,7 +40,9 @@ def test_quantiles_are_within_one_percent(kind: str, machine: Kernels) -> None:
         inside = np.sort(values[(ts >= start) & (ts < end)])
         for column, percent in enumerate(PERCENTILES):
             exact = inside[-(-percent * inside.size // 100) - 1]
-            assert found[line, column] == pytest.approx(exact, rel=ACCURACY * 1.001)
+            assert found[line, column] == pytest.approx(
+                exact, rel=QUANTILE_ERROR * 1.001
+            )
 
 
 def test_distinct_counts_are_exact_up_to_128(machine: Kernels) -> None:
@@ -61,7 +63,7 @@ def test_larger_distinct_counts_are_within_four_standard_errors(
     given = run(machine, SlotSpec("v", "identity"), ts, SlotValues(ids))
     counts = given.distinct_counts("v")
     whole = int(np.argmax(given.starts == 0))
-    assert counts[whole] == pytest.approx(size, rel=4 * STANDARD_ERROR)
+    assert counts[whole] == pytest.approx(size, rel=DISTINCT_ERROR)
 
 
 def run(

@@ -1,0 +1,39 @@
+"""Measures how long predictions take, around whatever makes them."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from analytics_platform.contracts.messages import Prediction
+from streaming.decoding import Columns
+from streaming.pipeline import Predictor
+
+Observed = Callable[[str, float], None]
+"""Is told a model's name and the seconds that one call of it took."""
+
+
+@dataclass(frozen=True)
+class TimedPredictor:
+    """A predictor whose calls are told; those without a prediction are not."""
+
+    name: str
+    inner: Predictor
+    observed: Observed
+
+    @property
+    def kind(self) -> str:
+        """The kind of events that it predicts for."""
+        return self.inner.kind
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields that it reads."""
+        return self.inner.fields
+
+    def predict(self, events: Columns) -> list[Prediction]:
+        """What the predictor gives."""
+        started = time.perf_counter()
+        found = self.inner.predict(events)
+        if found:
+            self.observed(self.name, time.perf_counter() - started)
+        return found

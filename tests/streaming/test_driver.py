@@ -1,0 +1,232 @@
+"""The driver on a real state database: crashes, revocations, a database away."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analytics_platform.adapters.control_store.migrations import migrate
+from analytics_platform.errors import Unavailable
+from analytics_platform.settings import StreamingSettings
+from streaming.checkpoints.errors import Backlogged, Fenced
+from streaming.checkpoints.messages import Message
+from streaming.checkpoints.store import CheckpointStore
+from streaming.checkpoints.values import Commit, Committed
+from tests.domains import readings as domain
+from tests.support.driven import SENT_MS, SOURCE, FakeConsumer, Process, logs_of
+from tests.support.driven import values_of as values
+from tests.support.readings import Reading, expected, last_readings, readings, stored
+
+LOGS = logs_of([*readings(1, 1_200), *last_readings()])
+WANTED = expected(LOGS)
+
+
+class Crash(Exception):
+    """The process is gone."""
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    found = f"sqlite:///{tmp_path / 'stream.sqlite'}"
+    migrate(found)
+    return found
+
+
+class Troubled(CheckpointStore):
+    """A store to which something happens at its commits, by their number."""
+
+    trouble: Callable[[int], object] = staticmethod(lambda _: None)
+    after: Callable[[int], object] = staticmethod(lambda _: None)
+    commits = 0
+
+    def commit(self, commit: Commit) -> Committed:
+        self.commits += 1
+        self.trouble(self.commits)
+        found = super().commit(commit)
+        self.after(self.commits)
+        return found
+
+
+def process(
+    url: str, logs: list[list[Reading]] = LOGS, *, piece: int = 40, **options: Any
+) -> Process:
+    store = Troubled.open(url)
+    return Process(store, FakeConsumer(values(logs), piece), **options)
+
+
+def crash_at(number: int) -> Callable[[int], None]:
+    def crash(commit: int) -> None:
+        if commit == number:
+            raise Crash
+
+    return crash
+
+
+def named(messages: list[Message]) -> dict[tuple[Any, ...], bytes | None]:
+    """Window results by all that names them; each has one value."""
+    found: dict[tuple[Any, ...], bytes | None] = {}
+    for one in messages:
+        told = json.loads(one.value or b"")
+        if told["kind"] == "window":
+            name = tuple(
+                told[n] for n in ("window", "key", "start_ms", "end_ms", "revision")
+            )
+            assert found.setdefault(name, one.value) == one.value
+    return found
+
+
+def test_what_is_committed_is_what_was_counted_one_by_one(url: str) -> None:
+    one = process(url)
+    one.run()
+    assert stored(url) == WANTED
+    assert WANTED.late
+    assert one.consumer.left
+    tallies = [tally for _, tally in one.driver.tallies]
+    late = sum(sum(tally.late.values()) for tally in tallies)
+    missed = sum(sum(tally.missed.values()) for tally in tallies)
+    assert missed == sum(WANTED.late.values())
+    assert 0 < late <= missed
+
+
+def test_pushed_messages_say_when_their_cause_was_sent(url: str) -> None:
+    one = process(url)
+    one.run()
+    pushed = [it for it in one.pushed if it.channel == "windows.by_second"]
+    assert len(pushed) == sum(name[0] == "by_second" for name in WANTED.windows)
+    assert all((it.cause.sent_ms or 0) >= SENT_MS for it in pushed)
+
+
+@pytest.mark.parametrize("moment", ["trouble", "after"])
+def test_a_crash_before_or_after_any_commit_changes_no_window(
+    url: str, moment: str
+) -> None:
+    delivered: list[Message] = []
+    for number in (1, 2, 3, 1, 4, 2):
+        life = process(url, piece=12)
+        life.consumer.pause_seconds = 0.005  # so that there are many commits
+        setattr(life.store, moment, crash_at(number))
+        with pytest.raises(Crash):
+            life.run()
+        delivered += life.delivered
+    last = process(url)
+    last.run()
+    assert stored(url) == WANTED
+    final = named(delivered + last.delivered)
+    newest = {
+        name[:4]: json.loads(final[name] or b"")["count"] for name in sorted(final)
+    }
+    assert {n: f[0] for n, f in WANTED.windows.items()}.items() <= newest.items()
+
+
+def test_outputs_that_did_not_arrive_are_handed_on_again_as_they_were(
+    url: str,
+) -> None:
+    first = process(url, acknowledges=False)
+    first.run()
+    again = process(url)
+    again.run()
+    assert sorted(again.delivered, key=repr) == sorted(first.delivered, key=repr)
+    third = process(url)
+    third.run()
+    assert third.delivered == []
+
+
+def test_nothing_is_pushed_or_delivered_before_it_is_committed(url: str) -> None:
+    one = process(url)
+    one.store.trouble = crash_at(1)  # type: ignore[attr-defined]
+    with pytest.raises(Crash):
+        one.run()
+    assert (one.pushed, one.delivered) == ([], [])
+
+
+def test_partitions_that_go_and_come_back_have_other_key_numbers_and_equal_windows(
+    url: str,
+) -> None:
+    one = process(url)
+    polls = 0
+    inner = one.consumer.poll
+
+    async def poll(_seconds: float) -> Any:
+        nonlocal polls
+        polls += 1
+        if polls % 3 == 0:  # while a commit is on its way
+            await one.consumer.revoke()
+            order = [3, 1, 0, 2] if polls % 2 else range(4)
+            await one.consumer.assign(order)
+        return await inner(_seconds)
+
+    one.consumer.poll = poll  # type: ignore[method-assign]
+    one.run()
+    assert polls > 6
+    assert stored(url) == WANTED
+
+
+def test_an_earlier_owner_is_fenced_and_writes_nothing_more(url: str) -> None:
+    one = process(url)
+    taken = 0
+
+    def take_over() -> None:
+        nonlocal taken
+        taken += 1
+        if taken == 4:
+            other = CheckpointStore.open(url)
+            other.declare(SOURCE, one.driver.works[domain.TOPIC].fingerprints, 1)
+            other.claim(SOURCE, range(4), owner="other", now_ms=1)
+            other.close()
+
+    one.consumer.before_poll = take_over
+    with pytest.raises(Fenced):
+        one.run()
+    assert one.consumer.left
+    process(url).run()
+    assert stored(url) == WANTED
+
+
+def test_while_the_database_is_away_reading_pauses_and_nothing_is_lost(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming.driver._MOST_UNCOMMITTED", 200)
+    monkeypatch.setattr("streaming.checkpoints.writer.wait_seconds", lambda *_, **__: 0)
+    one = process(url)
+
+    def away(_: int) -> None:
+        if not one.consumer.pauses:
+            raise Unavailable("the database is away", hint="wait")
+
+    one.store.trouble = away  # type: ignore[attr-defined]
+    one.run()
+    assert one.consumer.pauses
+    assert stored(url) == WANTED
+
+
+def test_a_full_backlog_waits_for_deliveries(url: str) -> None:
+    one = process(url)
+
+    def full(number: int) -> None:
+        if number in (2, 3):
+            raise Backlogged(pending=2, limit=1)
+
+    one.store.trouble = full  # type: ignore[attr-defined]
+    one.run()
+    assert stored(url) == WANTED
+
+
+def test_sizes_are_read_and_old_results_deleted_between_commits(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming.upkeep._SIZES_SECONDS", 0.0)
+    monkeypatch.setattr("streaming.upkeep._PRUNE_SECONDS", 0.0)
+    one = process(url, piece=12, settings=StreamingSettings(results_days=1e-9))
+    one.consumer.pause_seconds = 0.005
+    one.run()
+    assert {name for name, size in one.driver.upkeep.sizes.items() if size} == {
+        *(window.name for window in domain.LIVE_WINDOWS),
+        "/keys",
+    }
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        query = "select count(*) from stream_results"
+        (blobs,) = database.execute(query).fetchone()
+    assert blobs <= 2 * domain.PARTITIONS * len(domain.LIVE_WINDOWS)  # the newest
