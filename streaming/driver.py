@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from analytics_platform.clock import Clock
@@ -92,7 +92,8 @@ class Driver:
         await consumer.start()
         try:
             while not self.stopping:
-                self._take(await consumer.poll(_POLL_SECONDS))
+                polled = await consumer.poll(_POLL_SECONDS)
+                self._take(polled, _unread(consumer, polled))
                 await self._commit_news()
                 self._balance(consumer)
                 self._handing.measure(self)
@@ -164,9 +165,12 @@ class Driver:
             found[partition] = (claim, start.offset, states, pending)
         return found
 
-    def _take(self, polled: list[RawRecords]) -> None:
+    def _take(
+        self, polled: list[RawRecords], unread: Collection[TopicPartition]
+    ) -> None:
         now_ms, at_ms = self._now_ms(), _wall_ms()
         for topic, work in self.works.items():
+            work.expect([one.partition for one in unread if one.topic == topic], now_ms)
             records = [one for one in polled if one.where.topic == topic]
             if records:
                 self.counts[topic] += work.take(records, now_ms, at_ms)
@@ -244,6 +248,14 @@ class Driver:
 
     def _now_ms(self) -> int:
         return int(self._situation.clock.now().timestamp() * 1000)
+
+
+def _unread(
+    consumer: EventConsumer, polled: Sequence[RawRecords]
+) -> set[TopicPartition]:
+    """Partitions that have, or had until just now, records to be read."""
+    behind = {where for where, found in consumer.progress().items() if found.waiting}
+    return behind | {one.where for one in polled if len(one)}
 
 
 _Begun = tuple[Claim, int, dict[str, Stored], list[PendingOutput]]

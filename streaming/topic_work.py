@@ -152,6 +152,12 @@ class TopicWork:
         self._taken.add(output, _cause(polled), at_ms)
         return output.events
 
+    def expect(self, partitions: Collection[int], now_ms: int) -> None:
+        """Partitions with records to be read are not idle, however late we are."""
+        owned = [one for one in partitions if one in self._places]
+        if owned:
+            self.pipeline.expect(owned, now_ms)
+
     def tick(self, now_ms: int, at_ms: int) -> None:
         """Let time pass without records."""
         if self._places:

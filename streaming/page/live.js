@@ -1,6 +1,11 @@
 "use strict";
 const ROWS = 100, NEWEST = 12, TREND = 30, RETRY_MS = [250, 500, 1000, 2000, 5000];
-const HIDDEN = new Set(["start_ms", "end_ms", "revision", "key", "window", "kind", "name"]);
+// What a table repeats, or what only programs read.
+const HIDDEN = new Set([
+  "start_ms", "end_ms", "revision", "key", "window", "kind", "name",
+  "prediction", "prediction_id", "snapshot", "features_sha256",
+]);
+const FIRST = ["value", "unit"], LONG_MS = 20 * 3600 * 1000;
 const LABELS = {
   events_per_second: "Events per second", late_events: "Late events",
   dead_letters: "Dead letters", lag: "Events waiting", watermark_delay_seconds: "Watermark behind, s",
@@ -23,6 +28,9 @@ const number = (value) => {
 };
 const clock = (ms) => new Date(ms).toISOString().slice(11, 19);
 const day = (ms) => new Date(ms).toISOString().slice(0, 10);
+const span = (start, end) => end - start < LONG_MS ? `${clock(start)} – ${clock(end)}`
+  : `${day(start)} ${clock(start).slice(0, 5)} – ${day(end)} ${clock(end).slice(0, 5)}`;
+const shown = (name, value) => name.endsWith("_ms") && typeof value === "number" ? `${day(value)} ${clock(value)}` : number(value);
 const valuesOf = (data) => {
   const nested = data.values ?? data.metrics;
   const entries = Object.entries(nested ?? data).filter(([name]) => nested || !HIDDEN.has(name));
@@ -127,6 +135,7 @@ function drawTable(view) {
   const head = make("tr");
   head.append(make("th", "Key"));
   if (isWindow) head.append(make("th", "Window"));
+  names.sort((a, b) => (FIRST.indexOf(b) >= 0) - (FIRST.indexOf(a) >= 0) || FIRST.indexOf(a) - FIRST.indexOf(b));
   const isFigure = (name) => rows.some((row) => typeof new Map(row.values).get(name) === "number");
   const figures = new Set(names.filter(isFigure));
   for (const name of names) head.append(make("th", words(name), figures.has(name) ? "figure" : ""));
@@ -145,12 +154,12 @@ function drawRow(view, row, names, figures) {
   key.scope = "row";
   line.append(key);
   if (view.kind === "window") {
-    const when = make("td", `${clock(row.start)} – ${clock(row.end)}`, "when");
+    const when = make("td", span(row.start, row.end), "when");
     when.title = `${day(row.start)} to ${day(row.end)}`;
     line.append(when);
   }
   const values = new Map(row.values);
-  for (const name of names) line.append(make("td", number(values.get(name)), figures.has(name) ? "figure" : ""));
+  for (const name of names) line.append(make("td", shown(name, values.get(name)), figures.has(name) ? "figure" : ""));
   if (view.kind === "window") { const cell = make("td", undefined, "trend"); cell.append(trend(row.trend)); line.append(cell); }
   return line;
 }
@@ -171,7 +180,7 @@ function trend(points) {
 }
 
 function addSection(view) {
-  const section = make("section"), title = make("h2", view.title), table = make("table", undefined, "live");
+  const section = make("section"), title = make("h2", view.title.replace(/\.$/, "")), table = make("table", undefined, "live");
   const scroll = make("div", undefined, "scroll"), head = make("thead"), body = make("tbody"), empty = make("p", "", "empty");
   scroll.tabIndex = 0;
   scroll.setAttribute("role", "region");

@@ -177,9 +177,13 @@ class WindowEngine:
         self._set_time(now_ms, busy=_NOBODY)
         return self._run(self._no_events())
 
-    def resume(self, now_ms: int) -> None:
-        """Begin to count idleness anew, after a time in which nothing was read."""
-        self._state.partitions[:, SEEN] = now_ms
+    def resume(self, now_ms: int, partitions: Sequence[int] | None = None) -> None:
+        """Begin to count idleness anew, after a time in which nothing was read.
+
+        With `partitions`, only theirs: they have events that were not taken yet.
+        """
+        held = self._state.partitions
+        held[slice(None) if partitions is None else list(partitions), SEEN] = now_ms
 
     def flush(self) -> Emissions:
         """Emit all that is still open; every event after this is late."""

@@ -15,7 +15,7 @@ from streaming.checkpoints.values import PendingOutput, Source
 from streaming.checkpoints.writer import CheckpointWriter
 from streaming.definitions import compile_windows
 from streaming.driver import Driver, Handing, Situation
-from streaming.membership import LogBounds, Owner
+from streaming.membership import LogBounds, Owner, Progress
 from streaming.outgoing import Pushed
 from streaming.pipeline import Pipeline
 from streaming.records import Record, TopicPartition
@@ -107,6 +107,15 @@ class FakeConsumer:
             if self.is_through and self.owner:
                 self.owner.stopping = True
         return found
+
+    def progress(self) -> dict[TopicPartition, Progress]:
+        """How far each partition is."""
+        return {
+            TopicPartition(domain.TOPIC, one): Progress(
+                place, len(self.logs[one]), len(self.logs[one]), paused=False
+            )
+            for one, place in self.places.items()
+        }
 
     @property
     def is_through(self) -> bool:

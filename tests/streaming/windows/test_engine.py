@@ -126,6 +126,16 @@ def test_a_pause_of_the_reader_makes_nobody_idle() -> None:
     assert spans(engine.add(at(20), now_ms=60_000)) == []
 
 
+def test_a_partition_with_events_to_be_read_is_not_idle() -> None:
+    engine = engine_of(TEN, StreamRules(idle_timeout_ms=1000), partitions=2)
+    engine.add(at(5), now_ms=0)
+    engine.resume(1500, [1])
+    assert spans(engine.add(at(20), now_ms=1500)) == []
+    assert engine.idle_partitions() == []
+    engine.tick(2500)
+    assert engine.idle_partitions() == [0, 1]
+
+
 def test_an_event_from_the_far_future_moves_no_watermark() -> None:
     engine = engine_of(TEN, StreamRules(max_future_drift_ms=100))
     given = engine.add(at(5, 1102, 1100), now_ms=1000)
