@@ -15,6 +15,12 @@ from analytics_platform.adapters.processes import identify, is_alive
 from analytics_platform.adapters.supervisor import Service, Supervisor
 
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(60)")
+# Says so once it can be told to end; under coverage that is not from the first moment.
+READY = (
+    sys.executable,
+    "-c",
+    "import time; print('ready', flush=True); time.sleep(60)",
+)
 # Deaf to SIGTERM, and so is what it starts.
 STUBBORN = """
 import os, signal, time
@@ -146,7 +152,8 @@ def test_a_service_that_may_finish_is_left_alone_once_it_has(tmp_path: Path) -> 
 def test_what_needs_a_restarted_service_is_restarted_too(tmp_path: Path) -> None:
     supervisor = Supervisor()
     supervisor.start(Service("broker", SLEEPER, tmp_path / "1"))
-    supervisor.start(Service("reader", SLEEPER, tmp_path / "2", needs="broker"))
+    supervisor.start(Service("reader", READY, tmp_path / "2", needs="broker"))
+    assert wait_until(lambda: "ready" in (tmp_path / "2").read_text())
     before = supervisor.pids
     os.kill(before["broker"], signal.SIGKILL)
     assert wait_until(partial(has_ended, before["broker"]))

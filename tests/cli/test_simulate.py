@@ -24,20 +24,23 @@ def simulated(
     )
 
 
+SCENARIO: dict[str, Any] = {
+    "window": WINDOW,
+    "stream": {"dedup_by_id": True},
+    "flush_at_end": True,
+    "events": [
+        {"key": "a", "ts_ms": 3, "value": 2**53 + 1, "id": "x"},
+        {"key": "a", "ts_ms": 3, "value": 2**53 + 1, "id": "x", "offset": 7},
+        {"key": "b", "ts_ms": 4, "value": 0.5},
+        {"key": "b", "ts_ms": 12},
+        {"key": "a", "ts_ms": 9, "value": 1},
+    ],
+}
+
+
 def test_lines_come_in_order_of_emission(tmp_path: Path) -> None:
     done = simulated(
-        {
-            "window": WINDOW,
-            "stream": {"dedup_by_id": True},
-            "flush_at_end": True,
-            "events": [
-                {"key": "a", "ts_ms": 3, "value": 2**53 + 1, "id": "x"},
-                {"key": "a", "ts_ms": 3, "value": 2**53 + 1, "id": "x", "offset": 7},
-                {"key": "b", "ts_ms": 4, "value": 0.5},
-                {"key": "b", "ts_ms": 12},
-                {"key": "a", "ts_ms": 9, "value": 1},
-            ],
-        },
+        SCENARIO,
         tmp_path / "scenario.json",
     )
     assert done.stderr == ""

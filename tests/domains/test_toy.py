@@ -93,7 +93,7 @@ def test_one_command_builds_every_asset_and_every_day(
         *("raw/stations", "staging/stg_stations", "marts/dim_stations"),
         *("marts/time_spine_daily", "models/training_set", "models/ride_minutes"),
         *("models/overdue_ride", "releases/ride_minutes", "releases/overdue_ride"),
-        *("published/snapshot", "reports/bike_rentals"),
+        *("published/snapshot", "reports/bike_rentals", "raw/rides"),
     ]
     assert built.materialized() == once(days, DAYS) + once(wholes, [None])
 
