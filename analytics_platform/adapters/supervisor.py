@@ -130,10 +130,12 @@ class Supervisor:
         kept.process = _spawn(kept.service)
         kept.started, kept.due = now, None
         log.info("service_restarted", service=kept.service.name, pid=kept.process.pid)
-        for other in self._kept.values():
-            if other.service.needs == kept.service.name and other.due is None:
-                other.process.terminate()
         self._changed()
+        self._end(
+            other.service.name
+            for other in self._kept.values()
+            if other.service.needs == kept.service.name and other.due is None
+        )
 
     def _changed(self) -> None:
         if self._reaper is None:
