@@ -33,8 +33,11 @@ from streaming.pipeline import Pipeline
 from streaming.record_kernels import compile_kernels
 from streaming.timed_prediction import Observed, TimedPredictor
 from streaming.topic_work import TopicWork
-from streaming.warming import warmed_stage
-from streaming.windows.compilation import Kernels, alone_in, compiled
+from streaming.window_stage import WindowStage
+from streaming.windows.compilation import Kernels
+from streaming.windows.warming import warmed
+
+_HEARTBEATS = 10  # in a session time, so that a few may be lost
 
 
 @dataclass(frozen=True)
@@ -79,12 +82,6 @@ class Stores:
         return found
 
 
-def load_kernels(settings: Settings) -> Kernels:
-    """The kernels of records and windows, compiled or read from the home."""
-    compile_kernels()
-    return compiled(settings.kernels_path)
-
-
 def open_checkpoints(settings: Settings) -> CheckpointStore:
     """The store of the stream's state."""
     most = settings.streaming.pending_megabytes << 20
@@ -127,11 +124,11 @@ def build_works(
     parts: "Parts",
     kernels: Kernels,
 ) -> dict[str, TopicWork]:
-    """The work of each topic, its kernels compiled."""
+    """The work of each topic."""
     found = {}
     for topic, stream in topics_of(domain).items():
         stages = [
-            warmed_stage(one, kernels)
+            WindowStage(one, kernels)
             for one in parts.windows
             if one.topic.name == topic
         ]
@@ -148,10 +145,9 @@ def build_works(
 def warm_up(
     settings: Settings, domain: Domain, cluster: str, parts: "Parts"
 ) -> dict[str, TopicWork]:
-    """The works, while no other process compiles the same kernels."""
-    with alone_in(settings.kernels_path):
-        kernels = load_kernels(settings)
-        return build_works(domain, cluster, parts, kernels)
+    """The works, with kernels that need no compiling any more."""
+    compile_kernels()
+    return build_works(domain, cluster, parts, warmed(settings.kernels_path))
 
 
 @dataclass(frozen=True)
@@ -187,6 +183,8 @@ def consumer_options(
         group=settings.group,
         topics=tuple(topics),
         instance=settings.member,
+        session_ms=round(settings.session_seconds * 1000),
+        heartbeat_ms=round(settings.session_seconds * 1000 / _HEARTBEATS),
         stall_seconds=settings.stall_seconds,
     )
 

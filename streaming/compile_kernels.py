@@ -1,15 +1,23 @@
 """`python -m streaming.compile_kernels`: compiles what streaming runs as machine code.
 
-`make install` calls it, so that nothing waits for the compiler later.
+`analytics up` starts it beside the loading of history, so that the sidecar finds its
+kernels in the home; a sidecar that comes earlier waits for it.
 """
 
+import os
+
 from analytics_platform.settings import load_settings
+from streaming.record_kernels import compile_kernels
 from streaming.windows.warming import warmed
+
+_NICENESS = 5  # whatever else runs is waited for by somebody
 
 
 def main() -> None:
-    """Compile the windows' kernels into the home."""
+    """Compile the kernels of windows into the home, those of records beside them."""
+    os.nice(_NICENESS)
     warmed(load_settings().kernels_path)
+    compile_kernels()
 
 
 if __name__ == "__main__":

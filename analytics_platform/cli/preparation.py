@@ -16,9 +16,9 @@ _END_SECONDS = 10.0
 
 @contextmanager
 def prepared_ahead(settings: Settings) -> Iterator[None]:
-    """In a new home, let dbt's project be compiled and MLflow's tables be made.
+    """In a new home, let dbt's project, Dagster's and MLflow's tables be made.
 
-    Whoever needs either waits for the lock under which it is made, or makes it: the
+    Whoever needs one waits for the lock under which it is made, or makes it: the
     process saves time and nothing depends on it. Meanwhile the libraries that the
     first load needs are imported here.
     """
@@ -48,10 +48,13 @@ def _import_first_libraries() -> None:
 
 def _prepare() -> None:
     from analytics_platform.adapters.mlflow_tracking import MlflowTracking
+    from analytics_platform.defs.instance import open_instance
     from analytics_platform.resources import open_resources
 
     settings = load_settings()
     open_resources(settings).dbt.manifest()
+    with open_instance():
+        pass  # its tables are made when it is opened
     MlflowTracking(settings).create()
 
 

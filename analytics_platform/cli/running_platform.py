@@ -69,8 +69,13 @@ class RunningPlatform:
             services.wait_for_page(f"{url}/server_info", self._supervisor)
             self._announce("Dagster", url)
         self._workspace = workspace
-        if self._domain.streams and streaming.starts_broker(self._settings):
-            # Early: it takes its time, and the batch platform may load its topics.
+        if self._domain.streams:
+            self._prepare_streaming()
+
+    def _prepare_streaming(self) -> None:
+        """Begin early what takes its time; the batch platform may load topics too."""
+        self._supervisor.start(streaming.kernels(self._settings))
+        if streaming.starts_broker(self._settings):
             self._supervisor.start(streaming.broker(self._settings))
             self._broker = streaming.BROKER
 

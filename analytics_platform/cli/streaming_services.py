@@ -12,7 +12,7 @@ from analytics_platform.core.pacing import Position
 from analytics_platform.errors import NotFound
 from analytics_platform.settings import Settings
 
-BROKER, SIDECAR = "broker", "sidecar"
+BROKER, SIDECAR, KERNELS = "broker", "sidecar", "kernels"
 
 
 def ports_used(settings: Settings, domain: Domain) -> list[str]:
@@ -33,6 +33,17 @@ def starts_broker(settings: Settings) -> bool:
     except NotFound:
         return True
     return False
+
+
+def kernels(settings: Settings) -> Service:
+    """Compiles what the sidecar runs, which takes half a minute in a new home."""
+    return Service(
+        KERNELS,
+        [sys.executable, "-m", "streaming.compile_kernels"],
+        log_file(settings, KERNELS),
+        settings.home,
+        may_finish=True,
+    )
 
 
 def broker(settings: Settings) -> Service:

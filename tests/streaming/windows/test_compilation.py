@@ -108,15 +108,24 @@ def test_the_kernels_are_compiled_once(machine: Kernels) -> None:
 def run(
     definition: WindowDefinition, kernels: Kernels, *, keys: int, events: int
 ) -> Emissions:
-    """Random events in small batches, all kinds of values, then flush."""
-    chance = np.random.default_rng(11)
+    """Random events in small batches, then flush."""
     rules = StreamRules(out_of_orderness_ms=100, dedup_by_id=True)
     engine = WindowEngine(definition, rules, SLOTS, kernels=kernels)
     engine.assign(range(3))
+    batch = random_batch(definition, keys=keys, events=events)
+    parts = [
+        engine.add(batch.part(begin, begin + 997)) for begin in range(0, events, 997)
+    ]
+    return together([*parts, engine.flush()])
+
+
+def random_batch(definition: WindowDefinition, *, keys: int, events: int) -> Batch:
+    """Events of three partitions with all kinds of values."""
+    chance = np.random.default_rng(11)
     key = chance.integers(0, keys, events).astype(np.int32)
     step = 86_400_000 // 50 if definition.type == "calendar_day" else 1
     ts = np.sort(chance.integers(0, 3000, events)) - chance.integers(0, 300, events)
-    batch = Batch(
+    return Batch(
         ts_ms=ts * step,
         partition=(key % 3).astype(np.int32),
         key=key,
@@ -127,10 +136,6 @@ def run(
         ),
         event_id=np.arange(events),
     )
-    parts = [
-        engine.add(batch.part(begin, begin + 997)) for begin in range(0, events, 997)
-    ]
-    return together([*parts, engine.flush()])
 
 
 def some(chance: np.random.Generator, events: int) -> NDArray[np.bool_]:
