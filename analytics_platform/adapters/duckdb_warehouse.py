@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine
 
+from analytics_platform.adapters.engines import closing_engine
 from analytics_platform.adapters.exclusive_lock import exclusive_lock
 from analytics_platform.adapters.sql_parameters import place
 from analytics_platform.adapters.warehouse import Parameters, Session, Value
@@ -110,15 +111,8 @@ class DuckDBWarehouse:
                 connect_args={"config": self._config()},
             )
             _autocommit(engine)
-            opened: list[Any] = []
-            event.listen(engine, "connect", lambda one, _record: opened.append(one))
-            try:
-                yield engine
-            finally:
-                engine.dispose()
-                # A failed statement's traceback keeps its connection out of the pool.
-                for connection in opened:
-                    connection.close()
+            with closing_engine(engine) as lent:
+                yield lent
 
     def dbt_environment(self) -> dict[str, str]:
         """The variables that profiles.yml reads for the duckdb target."""

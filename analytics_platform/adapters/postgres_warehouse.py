@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from analytics_platform.adapters.engines import closing_engine
 from analytics_platform.adapters.postgres_results import fetch_arrow, number_types
 from analytics_platform.adapters.sql_parameters import place
 from analytics_platform.adapters.warehouse import Parameters, Session, Value
@@ -136,22 +137,15 @@ class PostgresWarehouse:
 
         Pooled: Great Expectations reads results after it gives the connection back.
         """
-        from sqlalchemy import create_engine, event
+        from sqlalchemy import create_engine
 
         engine = create_engine(
             self._url().set(drivername="postgresql+psycopg2"),
             isolation_level="AUTOCOMMIT",
             connect_args={"options": "-c timezone=UTC"},
         )
-        opened: list[Any] = []
-        event.listen(engine, "connect", lambda one, _record: opened.append(one))
-        try:
-            yield engine
-        finally:
-            engine.dispose()
-            # A failed statement's traceback keeps its connection out of the pool.
-            for connection in opened:
-                connection.close()
+        with closing_engine(engine) as lent:
+            yield lent
 
     def dbt_environment(self) -> dict[str, str]:
         """The variables that profiles.yml reads for the postgres target."""
