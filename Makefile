@@ -26,6 +26,7 @@ UVX := $(BIN)/uvx --quiet
 SYNC = $(UV) pip sync --quiet --python $(BIN)/python --require-hashes
 PROJECT = $(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 BUILD_PINS := --build-constraints locks/build.txt
+PEERS := $(foreach peer,pathway quixstreams bytewax,build/peers/$(peer)/.installed)
 
 # No tool of ours, nor any that it starts, reports its use to its makers.
 export DAGSTER_DISABLE_TELEMETRY := yes
@@ -38,7 +39,7 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 export UV_PYTHON_DOWNLOADS := never
 
 ##@ Run
-.PHONY: install up down materialize kafka kafka-assemble bench-batch bench-windows bench-checkpoints bench-push bench-stream
+.PHONY: install up down materialize kafka kafka-assemble bench-batch bench-windows bench-checkpoints bench-push bench-stream bench-stream-peers soak bench-live-model
 install: $(STAMPS)/$(LOCK) .env ## Install the platform (LOCK=postgres for a server warehouse)
 
 up: install ## Start the platform: load, train, replay, Dagster's web interface
@@ -69,6 +70,15 @@ bench-checkpoints: dev-install ## Time the stream's state commits against bare o
 
 bench-stream: dev-install kafka-assemble ## Time the sidecar on a real broker: events a second, latency
 	$(BIN)/python -m tests.benchmarks.stream $(ARGS)
+
+bench-live-model: dev-install ## Time predictions in process and swaps of the snapshot
+	$(BIN)/python -m tests.benchmarks.live_model $(ARGS)
+
+bench-stream-peers: dev-install kafka-assemble $(PEERS) ## Time the same job in Pathway, Quix Streams, bytewax
+	$(BIN)/python -m tests.benchmarks.stream.peers $(ARGS)
+
+soak: dev-install kafka-assemble ## Let the sidecar work for MINUTES=60, look at its memory
+	$(BIN)/python -m tests.benchmarks.stream.soak --minutes $(or $(MINUTES),60) $(ARGS)
 
 bench-push: dev-install ## Time pushing to 1,000 WebSocket clients, one stalled
 	$(BIN)/python -m tests.benchmarks.push $(ARGS)
@@ -105,8 +115,8 @@ test-unit: dev-install ## Run the tests that need no server; 80 % branch coverag
 	$(BIN)/python -m pytest -m "not system" -n $(WORKERS) --dist loadfile \
 		--cov --cov-report=term --durations=10 $(ARGS)
 
-faults: dev-install kafka-assemble ## Kill sidecars at random moments, SEEDS=20 times, and compare
-	$(BIN)/python -m tests.benchmarks.killed_sidecars --seeds $(or $(SEEDS),20) $(ARGS)
+faults: dev-install kafka-assemble ## Let faults happen to sidecars, SEEDS=20 plans, and compare
+	$(BIN)/python -m tests.benchmarks.faults --seeds $(or $(SEEDS),20) $(ARGS)
 
 test-system: dev-install ## Run the tests with real servers, faults and whole runs
 	.ci/system-packages $(TEST_PACKAGES)
@@ -196,6 +206,13 @@ $(STAMPS)/%: locks/%.txt pyproject.toml | $(UV)
 	$(SYNC) $(BUILD_PINS) locks/$$lock.txt; \
 	$(PROJECT) $(BUILD_PINS); \
 	mkdir -p $(STAMPS); touch $(STAMPS)/$$lock $@
+
+# An environment for each engine that the sidecar is compared with.
+build/peers/%/.installed: tests/benchmarks/peers/%.txt | $(UV)
+	rm -rf $(@D)
+	$(BIN)/python -m venv --without-pip $(@D)
+	$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
+	touch $@
 
 .env:
 	@printf '%s\n' \

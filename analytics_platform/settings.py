@@ -144,6 +144,12 @@ class StreamingSettings(_Group):
         description="What this sidecar is called in its group, unique in it and the "
         "same at each start: it keeps its partitions over a restart. Unset: no name.",
     )
+    session_seconds: float = Field(
+        10,
+        ge=1,
+        description="A sidecar that the broker does not hear of for so long loses its "
+        "partitions to the others.",
+    )
     stall_seconds: float = Field(
         60,
         gt=0,

@@ -104,11 +104,19 @@ def topics_of(domain: Domain) -> dict[str, EventStream]:
 
 
 def create_topics(broker: Broker, domain: Domain, partitions: int) -> Cluster:
-    """Make the topics that are not there, results' and dead letters' too."""
+    """Make the topics that are not there, results' and dead letters' too.
+
+    They have so many `partitions` unless they are declared otherwise.
+    """
     topics = Topics(broker)
+    declared = {
+        topic.name: topic.partitions or partitions
+        for stream in domain.streams
+        for topic in stream.topics
+    }
     for name in topics_of(domain):
         if topics.partitions(name) is None:
-            topics.create(name, partitions)
+            topics.create(name, declared[name])
         count = topics.partitions(name) or partitions
         for outlet in (Outlet.RESULTS, Outlet.PREDICTIONS):
             if topics.partitions(outlet.topic(name)) is None:

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from analytics_platform.adapters.prediction_log import PredictionLog
-from analytics_platform.adapters.topic import OutgoingRecord
+from analytics_platform.adapters.topic import OutgoingRecord, SameHeaders
 from analytics_platform.clock import Clock
 from analytics_platform.contracts.messages import Prediction
-from analytics_platform.errors import Transient
+from analytics_platform.errors import Transient, Unavailable
 from analytics_platform.observability import get_logger
-from streaming.checkpoints.messages import Message, decode_messages
+from streaming.checkpoints.messages import Lines, Message, decode_output, traced
 from streaming.checkpoints.values import OutputId, PendingOutput
 from streaming.outgoing import Outlet
 from streaming.output import Output
@@ -65,22 +65,41 @@ class Delivery:
             try:
                 for events, one in batch:
                     await self._send(events, one)
-                await self._output.flush()
+                await self._arrival()
             except Transient as error:
                 log.warning("delivery_awaited", error=str(error), outputs=len(batch))
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
                 return
 
+    async def _arrival(self) -> None:
+        """Wait as long as it takes: what is underway is not to be sent twice."""
+        while True:
+            try:
+                return await self._output.flush()
+            except Unavailable as error:
+                log.warning("delivery_awaited", error=str(error))
+
     async def _send(self, events: str, pending: PendingOutput) -> None:
         outlet = Outlet(pending.output.kind)
-        found = decode_messages(pending.output.body)
+        found = decode_output(pending.output.body)
+        if isinstance(found, Lines):
+            await self._send_lines(outlet.topic(events), found)
+            return
         if outlet is Outlet.PREDICTIONS:
             made = [Prediction.model_validate_json(one.value or b"") for one in found]
             now = self._clock.now()
             await asyncio.to_thread(self._predictions.append, made, now)
         records = [_record(one) for one in found]
         await self._output.send(outlet.topic(events), records)
+
+    async def _send_lines(self, topic: str, lines: Lines) -> None:
+        first = 0
+        for trace, count in lines.traces:
+            rows = slice(first, first + count)
+            first += count
+            same = SameHeaders(lines.keys[rows], lines.values[rows], traced(trace))
+            await self._output.send_many(topic, same)
 
 
 def _record(message: Message) -> OutgoingRecord:

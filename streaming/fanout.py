@@ -10,6 +10,7 @@ import secrets
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
@@ -20,7 +21,7 @@ from redis.exceptions import RedisError
 
 from analytics_platform.observability import get_logger
 from streaming.hub.hub import Hub
-from streaming.hub.wire import NO_CAUSE, Cause, Place, payload_bytes
+from streaming.hub.wire import NO_CAUSE, Batch, Cause, Place, payload_bytes
 
 if TYPE_CHECKING:
     from redis.commands.core import AsyncScript
@@ -74,6 +75,10 @@ class Publisher(Protocol):
         cause: Cause = NO_CAUSE,
     ) -> Place | None:
         """Give a message to every reader of a channel, without waiting for any."""
+        ...
+
+    def publish_all(self, channel: str, batch: Batch) -> None:
+        """Give several messages to every reader of a channel, likewise."""
         ...
 
 
@@ -143,14 +148,23 @@ class Fanout:
         Raises:
             NotFound: there is no such channel.
         """
-        ring = self._hub.ring(channel)
+        self.publish_all(channel, Batch([key], [payload_bytes(payload)], [(cause, 1)]))
+
+    def publish_all(self, channel: str, batch: Batch) -> None:
+        """Give several messages to every reader, as `publish` does.
+
+        Raises:
+            NotFound: there is no such channel.
+        """
+        most = self._hub.ring(channel).channel.capacity
         waiting = self._waiting[channel]
-        if len(waiting) >= ring.channel.capacity:
-            log.warning("messages_dropped", channel=channel, messages=len(waiting))
-            waiting.clear()
-            self._renew.add(channel)
-        sent = _Sent(key, payload_bytes(payload), cause.sent_ms, cause.trace)
-        waiting.append(sent)
+        causes = chain.from_iterable(repeat(*run) for run in batch.causes)
+        for key, payload, cause in zip(batch.keys, batch.payloads, causes, strict=True):
+            if len(waiting) >= most:
+                log.warning("messages_dropped", channel=channel, messages=len(waiting))
+                waiting.clear()
+                self._renew.add(channel)
+            waiting.append(_Sent(key, payload, cause.sent_ms, cause.trace))
         self._news.set()
 
     async def run(self) -> None:
@@ -254,10 +268,13 @@ class Fanout:
     def _take(self, channel: str, name: bytes, entry: Mapping[bytes, bytes]) -> None:
         epoch, _, last = name.decode().partition("-")
         messages = _ENTRY.decode(entry[b"m"])
-        first = int(last) - len(messages) + 1
-        for sequence, sent in enumerate(messages, first):
-            place, cause = Place(int(epoch), sequence), Cause(sent.sent_ms, sent.trace)
-            self._hub.receive(channel, place, sent.key, sent.payload, cause=cause)
+        first = Place(int(epoch), int(last) - len(messages) + 1)
+        batch = Batch(
+            [sent.key for sent in messages],
+            [sent.payload for sent in messages],
+            [(Cause(sent.sent_ms, sent.trace), 1) for sent in messages],
+        )
+        self._hub.receive(channel, first, batch)
 
     def _stream(self, channel: str) -> str:
         # Braces keep a channel's keys on one node of a cluster.

@@ -77,24 +77,28 @@ class Gauges:
 
     def _measure_partitions(self, driver: Driver) -> None:
         progress = self._consumer.progress() if self._consumer else {}
+        now = self._clock.now().timestamp()
+        self._metrics.clock.set(now)
+        # Partitions that went to another process are its to tell of.
+        self._metrics.lag.clear()
+        self._metrics.watermark_delay.clear()
         self._owned = self._owned or bool(progress)
         for where, found in progress.items():
             labels = (where.topic, str(where.partition))
             self._metrics.lag.labels(*labels).set(found.lag)
         for topic, work in driver.works.items():
             self._metrics.state_keys.labels(topic).set(len(work.pipeline.keys))
-            self._measure_watermarks(topic, work)
+            self._measure_watermarks(topic, work, now)
 
-    def _measure_watermarks(self, topic: str, work: TopicWork) -> None:
+    def _measure_watermarks(self, topic: str, work: TopicWork, now: float) -> None:
         """How far each partition's watermark is behind: of its windows the latest."""
-        now_ms = self._clock.now().timestamp() * 1000
         engines = [stage.engine for stage in work.pipeline.windows]
         for partition in work.partitions:
             found = [one.partition_watermark(partition) for one in engines]
             marks = [mark for mark in found if mark is not None]
             if marks:
                 delay = self._metrics.watermark_delay.labels(topic, str(partition))
-                delay.set((now_ms - min(marks)) / 1000)
+                delay.set(now - min(marks) / 1000)
 
     def _count(self, topic: str, tally: Tally) -> None:
         for window, number in tally.windows.items():
@@ -105,5 +109,7 @@ class Gauges:
             self._metrics.late_events.labels(*labels).inc(number)
         for window, number in tally.missed.items():
             self._metrics.late_updates.labels(window).inc(number)
+        for prediction, number in tally.unpredicted.items():
+            self._metrics.unpredicted.labels(prediction).inc(number)
         for error, number in tally.letters.items():
             self._metrics.dead_letters.labels(topic, error).inc(number)

@@ -13,10 +13,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher, FetchError
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.consumer.subscription_state import (
-    Assignment,
-    SubscriptionState,
-)
+from aiokafka.consumer.subscription_state import Assignment, SubscriptionState
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import OffsetAndMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
@@ -154,6 +151,10 @@ class EventConsumer:
         for where in self._ours(partitions):
             self._state.resume(where)
 
+    def rejoin(self) -> None:
+        """Give all partitions up, and ask for some again."""
+        self._running()[1].request_rejoin()
+
     def progress(self) -> dict[TopicPartition, Progress]:
         """How far each assigned partition that has been started is."""
         subscription = self._state.subscription
@@ -187,7 +188,7 @@ class EventConsumer:
             async with asyncio.timeout(_COMMIT_SECONDS):
                 await coordinator.commit_offsets(assignment, told)
         except (kafka_errors.KafkaError, TimeoutError) as error:
-            log.info("offset_hint_refused", error=repr(error))
+            log.debug("offset_hint_refused", error=repr(error))
             return False
         return True
 
@@ -248,8 +249,8 @@ class EventConsumer:
                 log.warning("log_bounds_awaited", error=repr(error))
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
-                named = {tp: TopicPartition(*tp) for tp in asked}
-                return {named[tp]: LogBounds(begins[tp], ends[tp]) for tp in asked}
+                ranges = {tp: LogBounds(begins[tp], ends[tp]) for tp in asked}
+                return {TopicPartition(*tp): ranges[tp] for tp in asked}
 
     def _watch(self, liveness: Liveness, now: float) -> None:
         if self.away_since is not None or self._state.reassignment_in_progress:

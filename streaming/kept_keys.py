@@ -1,7 +1,6 @@
 """The names of a partition's keys; its other states know keys by numbers only."""
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 
 import msgspec
 import numpy as np
@@ -18,10 +17,9 @@ _Entries = list[tuple[int, str]]
 _decoder = msgspec.msgpack.Decoder(_Entries)
 
 
-def encode_keys(numbers: Mapping[str, int], *, after: int = 0) -> bytes:
-    """A partition's keys from the one at place `after` on, in order of appearance."""
-    entries = [(number, key) for key, number in islice(numbers.items(), after, None)]
-    return msgspec.msgpack.encode(entries)
+def encode_keys(numbers: Mapping[str, int]) -> bytes:
+    """Keys of a partition with their numbers: all of them, or those that are new."""
+    return msgspec.msgpack.encode(list(zip(numbers.values(), numbers, strict=True)))
 
 
 def decode_keys(stored: Stored) -> tuple[list[int], list[str]]:

@@ -1,6 +1,6 @@
 """Small numbers for the keys of each partition, as the window engine takes them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ Ids = NDArray[np.int32]
 class KeyTable:
     """Gives each (partition, key) a number from 0 on, and knows it by that number.
 
-    Numbers of a partition that was forgotten are given again.
+    Numbers of keys and partitions that were forgotten are given again.
     """
 
     def __init__(self) -> None:
@@ -37,20 +37,38 @@ class KeyTable:
         """How many keys a partition has."""
         return len(self._numbers.get(partition, ()))
 
-    def of_partition(self, partition: int) -> dict[str, int]:
-        """Every key of a partition and its number."""
-        return dict(self._numbers.get(partition, {}))
+    def of_partition(self, partition: int) -> Mapping[str, int]:
+        """Every key of a partition and its number, as they are at any time."""
+        return self._numbers.get(partition, {})
+
+    def added(self, partition: int) -> dict[str, int]:
+        """The keys that came since this was asked the last time, in their order."""
+        known = self._numbers.get(partition)
+        if known is None or not known.added:
+            return {}
+        new, known.added = known.added, []
+        return {key: known[key] for key in new if key in known}
 
     def forget(self, partitions: Collection[int]) -> None:
         """Take back the numbers of partitions that are gone."""
         for partition in partitions:
             gone = self._numbers.pop(partition, None)
             if gone:
-                self._free += gone.values()
+                self._give_back(gone.values())
+
+    def let_go(self, partition: int, keys: Iterable[str]) -> None:
+        """Take back the numbers of some keys of a partition."""
+        known = self._numbers[partition]
+        self._give_back([known.pop(key) for key in keys])
 
     def take(self, partition: int, keys: Sequence[str]) -> Ids:
         """The numbers of keys that a stored state has, in its order."""
         return self.numbers(partition, keys)
+
+    def _give_back(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._names[number] = ""
+            self._free.append(number)
 
 
 class _Numbers(dict[str, int]):
@@ -59,6 +77,7 @@ class _Numbers(dict[str, int]):
     def __init__(self, names: list[str], free: list[int]) -> None:
         super().__init__()
         self._names, self._free = names, free
+        self.added: list[str] = []
 
     def __missing__(self, key: str) -> int:
         if self._free:
@@ -68,4 +87,5 @@ class _Numbers(dict[str, int]):
             number = len(self._names)
             self._names.append(key)
         self[key] = number
+        self.added.append(key)
         return number

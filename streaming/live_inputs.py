@@ -8,19 +8,20 @@ from typing import Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics_platform.adapters.snapshot_rows import lookup_rows, source_rows
+from analytics_platform.adapters.snapshot_rows import lookup_rows
 from analytics_platform.adapters.snapshots import Snapshot
 from analytics_platform.contracts.domain import Domain, FeatureView, ModelSpec
 from analytics_platform.contracts.records import ModelManifest
 from analytics_platform.contracts.streams import EventStream, LivePrediction, Lookup
 from analytics_platform.core.expression_arrays import Values, evaluate
 from analytics_platform.core.expressions import Expression, parse
-from analytics_platform.core.feature_history import Entity, FeatureHistory
+from analytics_platform.core.feature_history import Entity
 from analytics_platform.core.features import spine_entity
 from analytics_platform.core.training.columns import feature_column
 from analytics_platform.core.training.inputs import Input, model_inputs
 from analytics_platform.errors import InvalidUsage
 from streaming.decoding import Columns
+from streaming.live_features import LiveFeatures
 
 Floats = NDArray[np.float32]
 
@@ -83,13 +84,19 @@ class InputPlan:
 class LiveInputs:
     """Makes the input matrix of one model from events and one published snapshot.
 
-    What is read of the snapshot stays in memory. Not for several threads at once.
+    Not for several threads at once.
     """
 
     def __init__(
-        self, plan: InputPlan, manifest: ModelManifest, snapshot: Snapshot
+        self,
+        plan: InputPlan,
+        manifest: ModelManifest,
+        snapshot: Snapshot,
+        before: "LiveInputs | None" = None,
     ) -> None:
         """The inputs are those of `manifest`, in its order.
+
+        Of what `before` was asked about, as much as possible is ready at once.
 
         Raises:
             InvalidUsage: the domain no longer declares an input of the model, or the
@@ -101,14 +108,8 @@ class LiveInputs:
         self._manifest = manifest
         self._inputs = _inputs(plan, manifest)
         used = {one.view for one in self._inputs}
-        self._views = {
-            view.name: FeatureHistory(view, source_rows(snapshot, view))
-            for view in plan.views
-            if view.name in used
-        }
-        self._lookups = [
-            _Lookup(one, *lookup_rows(snapshot, one)) for one in plan.prediction.lookups
-        ]
+        views = tuple(view for view in plan.views if view.name in used)
+        self.features, self._lookups = _known_of(plan, views, snapshot, before)
         self._codes = {
             name: {value: float(code) for code, value in enumerate(values)}
             for name, values in manifest.categories.items()
@@ -139,14 +140,17 @@ class LiveInputs:
         cutoff = columns[spine.cutoff]
         milliseconds = np.where(cutoff.valid, cutoff.data, 0).astype(np.int64)
         cutoff_us = milliseconds * 1_000 - spine.ahead // timedelta(microseconds=1)
-        found: dict[str, Values] = {}
-        for name, history in self._views.items():
-            entities = _entities([columns[one] for one in spine_entity(history.view)])
-            values = history.at(entities, cutoff_us)
-            for feature, one in zip(history.view.features, values, strict=True):
-                of = Values(one.data, one.valid & cutoff.valid)
-                found[feature_column(name, feature.name)] = of
-        return found
+        views = self.features.views
+        entities = {
+            view.name: _entities([columns[one] for one in spine_entity(view)])
+            for view in views
+        }
+        found = self.features.at(entities, Values(cutoff_us, cutoff.valid))
+        return {
+            feature_column(view.name, feature.name): one
+            for view in views
+            for feature, one in zip(view.features, found[view.name], strict=True)
+        }
 
     def _encoded(self, name: str, values: Values) -> NDArray[np.float64]:
         if name in self._codes:
@@ -155,6 +159,24 @@ class LiveInputs:
             found = [codes.get(str(one), np.nan) if ok else np.nan for one, ok in pairs]
             return np.array(found, dtype=np.float64)
         return np.where(values.valid, values.data.astype(np.float64), np.nan)
+
+
+def _known_of(
+    plan: InputPlan,
+    views: tuple[FeatureView, ...],
+    snapshot: Snapshot,
+    before: LiveInputs | None,
+) -> tuple[LiveFeatures, Sequence["_Lookup"]]:
+    """What the snapshot says; it is not read twice."""
+    same = before and before.snapshot_version == snapshot.manifest.version
+    if same and before and before.features.views == views:
+        return before.features, before._lookups
+    features = LiveFeatures(snapshot, views)
+    features.load(before.features.asked() if before else ())
+    lookups = [
+        _Lookup(one, *lookup_rows(snapshot, one)) for one in plan.prediction.lookups
+    ]
+    return features, lookups
 
 
 class _Lookup:

@@ -1,8 +1,10 @@
 """The released model in this process: scores events, and follows the release."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from analytics_platform.adapters.arrow_arrays import give_back_memory
 from analytics_platform.adapters.artifacts import ArtifactStore
 from analytics_platform.adapters.control_store.releases import Releases
 from analytics_platform.adapters.model_files import (
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 log = get_logger(__name__)
+
+_AGAIN_SECONDS = 60.0
 
 Numbers = NDArray[np.float64]
 
@@ -121,14 +126,20 @@ class LiveModel:
         releases: Releases,
         snapshots: SnapshotStore,
         *,
-        on_swap: Callable[[], None] = lambda: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_swap` is called after each swap, such as to freeze the collector."""
+        """`monotonic` tells seconds, by which what failed is tried again."""
         self.plan = plan
         self._artifacts, self._releases = artifacts, releases
-        self._snapshots, self._on_swap = snapshots, on_swap
+        self._snapshots, self._monotonic = snapshots, monotonic
         self._loaded: _Loaded | None = None
         self._refused: Versions | None = None
+        self._again = 0.0
+
+    @property
+    def name(self) -> str:
+        """The prediction's name."""
+        return self.plan.prediction.name
 
     @property
     def kind(self) -> str:
@@ -148,21 +159,29 @@ class LiveModel:
     def refresh(self) -> bool:
         """Load what is released, if that has moved; True if it took effect.
 
-        What cannot be loaded is reported once, and the model before it stays.
+        What cannot be loaded is reported, and the model before it stays: until the
+        release moves, or for a minute if it is not known why.
+
+        Raises:
+            Transient: the stores do not answer.
         """
         wanted = self._released()
-        if wanted is None or wanted in (self.versions, self._refused):
+        if wanted is None or wanted == self.versions or self._is_refused(wanted):
             return False
         try:
-            loaded = self._load(wanted)
+            self._loaded = self._load(wanted)
         except Transient:
             raise
         except PlatformError as error:
-            self._refused = wanted
+            self._refuse(wanted, inf)
             log.warning("model_not_swapped", model=wanted.model, reason=str(error))
             return False
-        self._loaded, self._refused = loaded, None
-        self._on_swap()
+        except Exception:  # what reads a damaged file may raise anything
+            self._refuse(wanted, self._monotonic() + _AGAIN_SECONDS)
+            log.exception("model_not_swapped", model=wanted.model)
+            return False
+        self._refused = None
+        give_back_memory()
         log.info("model_swapped", model=wanted.model, snapshot=wanted.snapshot)
         return True
 
@@ -174,6 +193,12 @@ class LiveModel:
         inputs = loaded.inputs.matrix(events)
         values = loaded.model.predict(inputs)
         return self._messages(loaded, events, inputs, values)
+
+    def _is_refused(self, wanted: Versions) -> bool:
+        return wanted == self._refused and self._monotonic() < self._again
+
+    def _refuse(self, wanted: Versions, until: float) -> None:
+        self._refused, self._again = wanted, until
 
     def _released(self) -> Versions | None:
         model = self._releases.current(f"model/{self.plan.prediction.model}")
@@ -190,7 +215,8 @@ class LiveModel:
             name = f"models/{self.plan.prediction.model}"
             model = OnnxModel.load(self._artifacts.local_path(name, wanted.model))
         snapshot = self._snapshots.snapshot(wanted.snapshot)
-        inputs = LiveInputs(self.plan, model.manifest, snapshot)
+        known = before.inputs if before else None
+        inputs = LiveInputs(self.plan, model.manifest, snapshot, known)
         return _Loaded(wanted, model, inputs)
 
     def _messages(

@@ -1,6 +1,9 @@
 """The sidecar's Prometheus metrics; docs/streaming.md lists every one of them."""
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from prometheus_client import (
     CollectorRegistry,
@@ -10,8 +13,14 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from streaming.hub.channels import Channel
 from streaming.push import Push
@@ -59,6 +68,9 @@ class StreamMetrics:
             "topic",
             "partition",
         )
+        self.clock = self._gauge(
+            "clock_seconds", "The platform's time, in seconds since 1970 in UTC."
+        )
 
     def _register_state(self) -> None:
         self.windows = self._counter(
@@ -67,18 +79,24 @@ class StreamMetrics:
         self.predictions = self._counter(
             "predictions", "Predictions made.", "prediction"
         )
+        self.unpredicted = self._counter(
+            "unpredicted_events",
+            "Events a broken model was not asked of.",
+            "prediction",
+        )
         self.state_bytes = self._gauge(
             "state_bytes", "Size of a window's stored state.", "window"
         )
         self.state_keys = self._gauge("state_keys", "Keys held in state.", "topic")
 
     def _register_times(self) -> None:
-        self.latency = self._histogram(
-            "end_to_end_latency_seconds",
+        self.latency = ManyHistogram(
+            f"{PREFIX}_end_to_end_latency_seconds",
             "From the send of the causing record to the hub's handing it out.",
             _LATENCY,
             "channel",
         )
+        self.registry.register(self.latency)
         self.commit = self._histogram(
             "commit_seconds", "Committing results, state and offsets.", _LATENCY
         )
@@ -92,9 +110,9 @@ class StreamMetrics:
             "generation",
         )
 
-    def observe_latency(self, channel: Channel, seconds: float) -> None:
-        """Count a message that was handed out `seconds` after its cause was sent."""
-        self.latency.labels(channel.name).observe(max(0.0, seconds))
+    def observe_latency(self, channel: Channel, seconds: float, messages: int) -> None:
+        """Count messages that were handed out `seconds` after their cause was sent."""
+        self.latency.observe(channel.name, max(0.0, seconds), messages)
 
     def observe_prediction(self, model: str, seconds: float) -> None:
         """Count a call of a model."""
@@ -120,6 +138,34 @@ class StreamMetrics:
         return Histogram(
             f"{PREFIX}_{name}", help, labels, buckets=buckets, registry=self.registry
         )
+
+
+class ManyHistogram(Collector):
+    """A histogram by one label that takes many equal values at once."""
+
+    def __init__(
+        self, name: str, help: str, bounds: Sequence[float], label: str
+    ) -> None:
+        self._name, self._help, self._label = name, help, label
+        self._bounds = (*bounds, float("inf"))
+        self._counts: dict[str, list[int]] = {}
+        self._sums: defaultdict[str, float] = defaultdict(float)
+
+    def observe(self, label: str, value: float, count: int) -> None:
+        """Count `count` times the same value."""
+        counts = self._counts.setdefault(label, [0] * len(self._bounds))
+        counts[bisect_left(self._bounds, value)] += count
+        self._sums[label] += value * count
+
+    def collect(self) -> Iterator[Metric]:
+        """The counts of this moment."""
+        family = HistogramMetricFamily(self._name, self._help, labels=[self._label])
+        for label, counts in self._counts.items():
+            buckets = zip(
+                map(floatToGoString, self._bounds), accumulate(counts), strict=True
+            )
+            family.add_metric([label], list(buckets), self._sums[label])
+        yield family
 
 
 class _PushCollector(Collector):

@@ -7,10 +7,17 @@ from enum import StrEnum
 from typing import NamedTuple, cast
 
 from analytics_platform.contracts.messages import LateEvent, Prediction
-from streaming.checkpoints.messages import Message, encode_messages
+from streaming.causes import Causes, Position
+from streaming.checkpoints.messages import (
+    Lines,
+    Message,
+    encode_lines,
+    encode_messages,
+    traced,
+)
 from streaming.checkpoints.values import OutputBlob
 from streaming.event_batch import Rejected
-from streaming.hub.wire import Cause
+from streaming.hub.wire import Batch, Cause, Run
 from streaming.output import letter_of
 from streaming.pipeline import Output
 from streaming.records import Record
@@ -31,12 +38,10 @@ class Outlet(StrEnum):
 
 
 class Pushed(NamedTuple):
-    """A message for the hub."""
+    """Messages for the hub."""
 
     channel: str
-    key: str | None
-    payload: bytes
-    cause: Cause
+    batch: Batch
 
 
 def window_channel(window: str) -> str:
@@ -58,7 +63,8 @@ class Tally:
     """How much of what went out, for the metrics.
 
     `late` are events that reached no window by (window, reason), `missed` the windows
-    that late events missed by window, `letters` records set aside by fault.
+    that late events missed by window, `letters` records set aside by fault,
+    `unpredicted` events that a broken model was not asked about by prediction.
     """
 
     windows: Counter[str] = field(default_factory=Counter)
@@ -66,6 +72,21 @@ class Tally:
     late: Counter[tuple[str, str]] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
     letters: Counter[str] = field(default_factory=Counter)
+    unpredicted: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class _Columns:
+    """Results of one partition, to be sent in this order."""
+
+    keys: list[str] = field(default_factory=list)
+    values: list[bytes] = field(default_factory=list)
+    traces: list[tuple[str | None, int]] = field(default_factory=list)
+
+    def blob(self, outlet: Outlet, partition: int) -> OutputBlob:
+        """All of them."""
+        body = encode_lines(Lines(self.keys, self.values, self.traces))
+        return OutputBlob(outlet, partition, len(self.keys), body)
 
 
 class Outgoing:
@@ -75,48 +96,57 @@ class Outgoing:
         self.pushed: list[Pushed] = []
         self.tally = Tally()
         self._records: dict[tuple[Outlet, int], list[Message]] = {}
+        self._results: dict[int, _Columns] = {}
 
-    def add(self, output: Output, cause: Cause, at_ms: int) -> None:
+    def add(self, output: Output, causes: Causes, at_ms: int) -> None:
         """Take in what came of some records; `at_ms` is the wall's time."""
         for rows in output.windows:
             if len(rows.results):
-                self._results(rows, cause)
-        for prediction, partition in zip(
-            output.predictions, output.prediction_partitions, strict=True
+                self._add_results(rows, causes)
+        for prediction, position in zip(
+            output.predictions, output.prediction_causes, strict=True
         ):
-            self._prediction(prediction, partition, cause)
+            self._add_prediction(prediction, position.partition, causes.of(position))
         for late in output.late:
-            self._late(late, cause)
+            self._add_late(late, causes.of(Position(late.partition, late.offset)))
         for rejected in output.rejected:
-            self._rejected(rejected, cause, at_ms)
+            letter = rejected.letter
+            position = Position(letter.partition, letter.offset)
+            self._add_rejected(rejected, causes.of(position), at_ms)
+        self.tally.unpredicted += output.unpredicted
 
     def blobs(self) -> Iterator[OutputBlob]:
         """The records, one blob for each kind and partition."""
+        for partition, columns in sorted(self._results.items()):
+            yield columns.blob(Outlet.RESULTS, partition)
         for (outlet, partition), found in sorted(self._records.items()):
             yield OutputBlob(outlet, partition, len(found), encode_messages(found))
 
-    def _results(self, rows: WindowRows, cause: Cause) -> None:
-        channel, trace = window_channel(rows.window), _trace(cause)
-        records = self._records.setdefault((Outlet.RESULTS, rows.partition), [])
-        for key, payload in result_lines(rows.window, rows.results):
-            records.append(Message(key.encode(), payload, trace))
-            self._push(channel, key, payload, cause)
-        self.tally.windows[rows.window] += len(rows.results)
+    def _add_results(self, rows: WindowRows, causes: Causes) -> None:
+        lines = result_lines(rows.window, rows.results)
+        runs: list[Run] = [(causes.of(one), count) for one, count in rows.causes]
+        columns = self._results.setdefault(rows.partition, _Columns())
+        columns.keys += rows.results.keys
+        columns.values += lines
+        columns.traces += [(cause.trace, count) for cause, count in runs]
+        batch = Batch(rows.results.keys, lines, runs)
+        self.pushed.append(Pushed(window_channel(rows.window), batch))
+        self.tally.windows[rows.window] += len(lines)
 
-    def _late(self, late: LateEvent, cause: Cause) -> None:
+    def _add_late(self, late: LateEvent, cause: Cause) -> None:
         if late.reached_none:
             self.tally.late[(late.window, late.reason)] += 1
         self.tally.missed[late.window] += late.missed_windows
         self._push(LATE_CHANNEL, late.key, late.model_dump_json().encode(), cause)
 
-    def _prediction(self, said: Prediction, partition: int, cause: Cause) -> None:
+    def _add_prediction(self, said: Prediction, partition: int, cause: Cause) -> None:
         payload = said.model_dump_json().encode()
-        message = Message(said.key.encode(), payload, _trace(cause))
+        message = Message(said.key.encode(), payload, traced(cause.trace))
         self._records.setdefault((Outlet.PREDICTIONS, partition), []).append(message)
         self.tally.predictions[said.prediction] += 1
         self._push(prediction_channel(said.prediction), said.key, payload, cause)
 
-    def _rejected(self, rejected: Rejected, cause: Cause, at_ms: int) -> None:
+    def _add_rejected(self, rejected: Rejected, cause: Cause, at_ms: int) -> None:
         letter = rejected.letter
         # The consumer's records; the pipeline itself asks for their values only.
         record = cast("Record", rejected.records.record(rejected.index))
@@ -125,6 +155,7 @@ class Outgoing:
             error=letter.error,
             message=letter.message,
             at_ms=at_ms,
+            prediction=letter.prediction,
         )
         message = Message(stored.key, stored.value, tuple(stored.written_headers()))
         place = (Outlet.DEAD_LETTERS, letter.partition)
@@ -136,8 +167,4 @@ class Outgoing:
     def _push(
         self, channel: str, key: str | None, payload: bytes, cause: Cause
     ) -> None:
-        self.pushed.append(Pushed(channel, key, payload, cause))
-
-
-def _trace(cause: Cause) -> tuple[tuple[str, bytes], ...]:
-    return (("traceparent", cause.trace.encode()),) if cause.trace else ()
+        self.pushed.append(Pushed(channel, Batch([key], [payload], [(cause, 1)])))

@@ -1,22 +1,37 @@
 """Results and dead letters on their way to Kafka, without ever blocking the loop."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 
 from analytics_platform.adapters.brokers import Broker
-from analytics_platform.adapters.topic import OutgoingRecord, TopicWriter
+from analytics_platform.adapters.topic import (
+    OutgoingRecord,
+    SameHeaders,
+    TopicWriter,
+)
 from analytics_platform.core.dead_letters import (
     DeadLetter,
     dead_letter_topic,
     replays_of,
 )
+from analytics_platform.errors import Unavailable
 from streaming.records import Record
 
 _FULL_WAIT_SECONDS = 0.01
 _FLUSH_SECONDS = 30.0
+_SLICE_SECONDS = 0.5
+_AT_ONCE = 2_000  # records between two turns of the loop: 3 to 5 ms
 
 
-def letter_of(record: Record, *, error: str, message: str, at_ms: int) -> DeadLetter:
+def letter_of(
+    record: Record,
+    *,
+    error: str,
+    message: str,
+    at_ms: int,
+    prediction: str | None = None,
+) -> DeadLetter:
     """The letter in which a record is put away."""
     return DeadLetter(
         topic=record.where.topic,
@@ -29,6 +44,7 @@ def letter_of(record: Record, *, error: str, message: str, at_ms: int) -> DeadLe
         message=message,
         at_ms=at_ms,
         replays=replays_of(record.headers),
+        prediction=prediction,
     )
 
 
@@ -53,6 +69,21 @@ class Output:
                 await asyncio.sleep(_FULL_WAIT_SECONDS)
         self._writer.poll()
 
+    async def send_many(self, topic: str, records: SameHeaders) -> None:
+        """Hand n records over as `send` does, without an object for each.
+
+        Raises:
+            DeliveryFailed: the broker refused earlier records.
+        """
+        done = 0
+        while done < len(records):
+            chunk = records.part(done, done + _AT_ONCE)
+            taken = self._writer.offer_many(topic, chunk)
+            self._writer.poll()
+            done += taken
+            full = taken < len(chunk)
+            await asyncio.sleep(_FULL_WAIT_SECONDS if full else 0)
+
     async def put_away(self, letters: Iterable[DeadLetter]) -> None:
         """Write dead letters to the topic of theirs, and wait until they are there.
 
@@ -67,12 +98,15 @@ class Output:
 
     async def flush(self, seconds: float = _FLUSH_SECONDS) -> None:
         """Wait until everything has arrived; raises as `put_away` does."""
-        if self._writer.underway:
-            await asyncio.to_thread(self._writer.flush, seconds)
+        deadline = time.monotonic() + seconds
+        while self._writer.underway:
+            left = deadline - time.monotonic()
+            try:  # in slices: a thread cannot be cancelled, and an end waits for it
+                await asyncio.to_thread(self._writer.flush, min(left, _SLICE_SECONDS))
+            except Unavailable:
+                if left <= _SLICE_SECONDS:
+                    raise
 
-    async def close(self) -> None:
-        """Send the rest and end; raises as `put_away` does."""
-        try:
-            await self.flush()
-        finally:
-            self._writer.close()
+    def close(self) -> None:
+        """End at once; what is still underway is dropped."""
+        self._writer.close()

@@ -4,13 +4,19 @@ Synchronous, without input or output: it is given records and the time, and give
 everything that must be committed, sent and counted.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
 from analytics_platform.contracts.messages import LateEvent, Prediction
 from analytics_platform.contracts.streams import EventStream
-from streaming.decoding import Columns, Decoder
+from streaming.careful_prediction import (
+    HANDLER_ERROR,
+    CarefulPredictor,
+    Predictor,
+)
+from streaming.causes import Position
+from streaming.decoding import Decoder
 from streaming.event_batch import (
     EventBatch,
     PartitionRecords,
@@ -21,31 +27,15 @@ from streaming.keys import KeyTable
 from streaming.window_stage import Passed, WindowRows, WindowStage
 
 
-class Predictor(Protocol):
-    """Makes predictions for events of one kind."""
-
-    @property
-    def kind(self) -> str:
-        """The kind of events that it predicts for."""
-        ...
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """The fields that it reads."""
-        ...
-
-    def predict(self, events: Columns) -> list[Prediction]:
-        """Predictions for n events; none while there is no model."""
-        ...
-
-
 @dataclass
 class Output:
     """Everything that came of some records; `next_offsets` is by partition.
 
     `windows` are in order of emission within each window and partition. `rejected` has
-    each record once for each kind of fault. `prediction_partitions` says where the
-    events of `predictions` came from, one by one.
+    each record once for each kind of fault. `prediction_causes` are the records of the
+    events of `predictions`, one by one. `unpredicted` counts the events that a
+    broken predictor was not asked about, by prediction; those that it fails on one by
+    one are rejected instead.
     """
 
     events: int = 0
@@ -54,7 +44,8 @@ class Output:
     late: list[LateEvent] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
-    prediction_partitions: list[int] = field(default_factory=list)
+    prediction_causes: list[Position] = field(default_factory=list)
+    unpredicted: Counter[str] = field(default_factory=Counter)
 
     def add(self, passed: Passed) -> None:
         """Take in what a live window gave."""
@@ -77,7 +68,8 @@ class Pipeline:
     ) -> None:
         """All windows have the topic's key."""
         self._key = next(one.key for one in stream.topics if one.name == topic)
-        self.windows, self._predictors = tuple(windows), tuple(predictors)
+        self.windows = tuple(windows)
+        self._predictors = [CarefulPredictor(one) for one in predictors]
         fields = {self._key}.union(
             *(one.window.fields for one in windows), *(one.fields for one in predictors)
         )
@@ -134,17 +126,28 @@ class Pipeline:
         return output
 
 
-def _predict(predictor: Predictor, events: EventBatch, output: Output) -> None:
-    found = predictor.predict(events.columns)
-    if found:
-        output.predictions += found
-        output.prediction_partitions += events.partition.tolist()
+def _predict(predictor: CarefulPredictor, events: EventBatch, output: Output) -> None:
+    asked = predictor.ask(events.columns)
+    if asked.predictions:
+        output.predictions += asked.predictions
+        output.prediction_causes += map(
+            Position,
+            events.partition[asked.places].tolist(),
+            events.offset[asked.places].tolist(),
+        )
+    for place, message in asked.failed:
+        found = events.rejected(place, HANDLER_ERROR, message)
+        letter = found.letter.model_copy(update={"prediction": predictor.name})
+        output.rejected.append(replace(found, letter=letter))
+    if asked.skipped:
+        output.unpredicted[predictor.name] += asked.skipped
 
 
 def _once_each(rejected: Sequence[Rejected]) -> list[Rejected]:
     """The first of those that name the same record and fault."""
-    found: dict[tuple[int, int, str], Rejected] = {}
+    found: dict[tuple[int, int, str, str | None], Rejected] = {}
     for one in rejected:
         letter = one.letter
-        found.setdefault((letter.partition, letter.offset, letter.error), one)
+        fault = (letter.error, letter.prediction)
+        found.setdefault((letter.partition, letter.offset, *fault), one)
     return list(found.values())

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import cramjam
@@ -178,10 +179,24 @@ def read_record(
     return key, value, _headers(records[fields[6] : end].tobytes())
 
 
+def read_headers(records: Bytes, place: int) -> tuple[Header, ...]:
+    """The headers alone of the record at `place`.
+
+    Raises:
+        ValueError: it does not follow the record format.
+    """
+    fields = np.empty(7, np.int64)
+    end = record_fields(_frozen(records), place, len(records), fields)
+    if end == MALFORMED:
+        raise ValueError("a record does not follow the record format")
+    return _headers(records[fields[6] : end].tobytes())
+
+
 def _field(records: Bytes, start: int, size: int) -> bytes | None:
     return None if size < 0 else records[start : start + size].tobytes()
 
 
+@lru_cache(maxsize=256)  # records that were sent together often have the same
 def _headers(text: bytes) -> tuple[Header, ...]:
     count, at = _varint(text, 0)
     if not 0 <= count <= len(text):

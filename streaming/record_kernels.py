@@ -69,27 +69,29 @@ def join_values(
     limits: tuple[int, int],
     joined: Bytes,
     table: tuple[Integers, Integers, Integers],
-) -> tuple[int, int, bool]:
+) -> tuple[int, int, bool, bool]:
     """Copy the values of one batch's records, each ended by a newline.
 
     `span`: place of the first record, end, number of records. `limits`: least offset
     delta that is wanted, greatest value length. `joined` takes the bytes, `table` the
     offset deltas, timestamp deltas and places of the wanted records. Gives how many
-    these are (-1: malformed), the bytes written, and whether no value is odd.
+    these are (-1: malformed), the bytes written, whether no value is odd, and whether
+    any of the records has headers.
     """
     at, end, count = span
     least, longest = limits
     deltas, times, places = table
     fields = np.empty(7, np.int64)
-    wanted, written, regular = 0, 0, True
+    wanted, written, regular, headed = 0, 0, True, False
     for _ in range(count):
         begin, at = at, record_fields(source, at, end, fields)
         if at < 0:
-            return MALFORMED, 0, False
+            return MALFORMED, 0, False, False
         if fields[1] < least:
             continue
         times[wanted], deltas[wanted], places[wanted] = fields[0], fields[1], begin
         wanted += 1
+        headed |= fields[6] < at and source[fields[6]] != 0
         start, size = fields[4], fields[5]
         if size < 1 or size > longest or source[start] <= _LAST_BLANK:
             regular = False
@@ -99,8 +101,8 @@ def join_values(
         joined[written] = _NEWLINE
         written += 1
     if at != end:
-        return MALFORMED, 0, False
-    return wanted, written, regular
+        return MALFORMED, 0, False, False
+    return wanted, written, regular, headed
 
 
 @nb.njit(cache=True)

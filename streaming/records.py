@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics_platform.core.traces import TRACEPARENT, valid_traceparent
 from analytics_platform.errors import PlatformError
 from streaming.record_batches import (
     Batch,
@@ -15,6 +16,7 @@ from streaming.record_batches import (
     Header,
     batches_in,
     check_crc,
+    read_headers,
     read_record,
 )
 from streaming.record_kernels import MALFORMED, count_newlines, join_values
@@ -74,6 +76,7 @@ class RawRecords:
     next_offset: int
     _places: Integers = field(repr=False)
     _batches: tuple[tuple[int, Batch], ...] = field(repr=False)
+    _has_headers: bool = field(default=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -91,6 +94,17 @@ class RawRecords:
         except ValueError as error:
             raise CorruptRecords(self.where, offset, str(error)) from error
         return Record(self.where, offset, int(self.timestamps_ms[index]), *found)
+
+    def trace(self, index: int) -> str | None:
+        """The traceparent header of the record at `index`, if it is a valid one."""
+        if not self._has_headers:
+            return None
+        batch = next(b for first, b in reversed(self._batches) if first <= index)
+        try:
+            headers = read_headers(batch.records, int(self._places[index]))
+        except ValueError:
+            return None  # whoever takes the record apart says so
+        return valid_traceparent(dict(headers).get(TRACEPARENT))
 
     def records(self) -> Iterator[Record]:
         """Every record, taken apart."""
@@ -172,7 +186,7 @@ class _Table:
         first, start = self._filled, self._written
         rest = slice(first, first + batch.count)
         offsets, times = self._offsets[rest], self._times[rest]
-        count, size, regular = join_values(
+        count, size, regular, headed = join_values(
             batch.records,
             (0, len(batch.records), batch.count),
             (self._fetched.position - batch.base_offset, self._longest),
@@ -193,7 +207,7 @@ class _Table:
             self._written += size
         if count:
             self._parts.append(
-                _Part(batch, first, self._filled, start, self._written, regular)
+                _Part(batch, first, self._filled, start, self._written, regular, headed)
             )
 
     def chunks(self, next_offset: int) -> list[RawRecords]:
@@ -220,6 +234,7 @@ class _Table:
             next_offset=next_offset,
             _places=self._places[rows],
             _batches=tuple((part.first - rows.start, part.batch) for part in run),
+            _has_headers=any(part.headed for part in run),
         )
 
 
@@ -232,6 +247,7 @@ class _Part(NamedTuple):
     start: int
     stop: int
     regular: bool
+    headed: bool
 
 
 def _committed(batches: list[Batch], aborted: Sequence[Aborted]) -> list[Batch]:

@@ -8,11 +8,15 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from analytics_platform.adapters.brokers import Broker, running_broker
+from analytics_platform.adapters.brokers import (
+    Broker,
+    running_broker,
+    wait_until_ready,
+)
 from analytics_platform.adapters.clock_state import open_clock
 from analytics_platform.clock import WallClock
 from analytics_platform.contracts.domain import Domain
-from analytics_platform.errors import Transient
+from analytics_platform.errors import Transient, Unavailable
 from analytics_platform.observability import get_logger
 from analytics_platform.settings import Settings
 from streaming.app import create_app
@@ -32,6 +36,7 @@ from streaming.collector import GarbageCollection
 from streaming.definitions import CompiledWindow
 from streaming.delivery import Delivery
 from streaming.driver import Driver, Handing, Situation
+from streaming.fetches import Presence
 from streaming.gauges import Gauges
 from streaming.kafka import EventConsumer
 from streaming.live_model import LiveModel
@@ -45,6 +50,7 @@ log = get_logger(__name__)
 
 _REFRESH_SECONDS = 1.0
 _SNAPSHOT_SECONDS = 2.0
+_BROKER_SECONDS = 0.5
 _LEAVE_SECONDS = 10.0
 
 
@@ -76,10 +82,7 @@ class Sidecar:
             await asyncio.to_thread(self._stores.models, self._domain),
             self._metrics.observe_prediction,
         )
-        partitions = self._settings.streaming.partitions
-        cluster = await asyncio.to_thread(
-            create_topics, self._broker, self._domain, partitions
-        )
+        cluster = await self._cluster()
         writer = CheckpointWriter(self._store)
         try:
             await self._meet(writer, cluster)
@@ -117,7 +120,7 @@ class Sidecar:
             await _together(driver, consumer, server)
             await _last_outputs(delivery, writer)
         finally:
-            await output.close()
+            output.close()  # what was not sent is committed: the next start sends it
             await setup.resources.aclose()
             self._collection.leave()
 
@@ -151,6 +154,22 @@ class Sidecar:
             await asyncio.sleep(_SNAPSHOT_SECONDS)
         return found
 
+    async def _cluster(self) -> Cluster:
+        """The broker's cluster with all topics; waits for the broker."""
+        presence, partitions = Presence(), self._settings.streaming.partitions
+        while True:
+            try:
+                await asyncio.to_thread(wait_until_ready, self._broker, seconds=0)
+                found = await asyncio.to_thread(
+                    create_topics, self._broker, self._domain, partitions
+                )
+            except Unavailable as error:
+                presence.away(error)
+                await asyncio.sleep(_BROKER_SECONDS)
+            else:
+                presence.back()
+                return found
+
     async def _meet(self, writer: CheckpointWriter, cluster: Cluster) -> None:
         now_ms = time.time_ns() // 1_000_000
         met = await writer.patiently(
@@ -165,18 +184,18 @@ class Sidecar:
         while True:
             for model in models:
                 try:
-                    if await asyncio.to_thread(model.refresh):
-                        self._collection.settle()
+                    # What it replaces goes without the collector: no cycles in it.
+                    await asyncio.to_thread(model.refresh)
                 except Transient as error:
                     log.warning("release_not_read", error=str(error))
             await asyncio.sleep(_REFRESH_SECONDS)
 
 
 def _pusher(setup: PushSetup) -> Callable[[Pushed], None]:
-    publish = setup.publisher.publish
+    publish = setup.publisher.publish_all
 
     def push(one: Pushed) -> None:
-        publish(one.channel, one.payload, key=one.key, cause=one.cause)
+        publish(one.channel, one.batch)
 
     return push
 
@@ -202,6 +221,8 @@ async def _together(
     if not working.done():
         log.warning("left_without_last_commit", reason="broker or database is away")
         working.cancel()
+    # Whatever the driver ended with: a server that is cancelled writes a traceback.
+    await asyncio.wait([working, serving], timeout=_LEAVE_SECONDS)
     with suppress(asyncio.CancelledError):
         await asyncio.gather(working, serving)
 

@@ -24,15 +24,23 @@ class StatusReport:
         self._publisher, self._metrics, self._name = publisher, metrics, name
 
     def now(self) -> dict[str, float]:
-        """The figures of this moment; counts are totals since the process began."""
+        """The figures of this moment; counts are totals since the process began.
+
+        The platform's time and how far results are behind it are left out until both
+        were measured.
+        """
         metrics = self._metrics
-        return {
+        delays = _values(metrics.watermark_delay)
+        times = {
+            "clock_ms": 1000 * max(_values(metrics.clock)),
+            "watermark_delay_seconds": max(delays, default=0),
+        }
+        return (times if delays else {}) | {
             "events": sum(_values(metrics.events)),
             "late_events": sum(_values(metrics.late_events)),
             "late_window_updates": sum(_values(metrics.late_updates)),
             "dead_letters": sum(_values(metrics.dead_letters)),
             "lag": sum(_values(metrics.lag)),
-            "watermark_delay_seconds": max(_values(metrics.watermark_delay), default=0),
             "state_bytes": sum(_values(metrics.state_bytes)),
         }
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from analytics_platform.contracts.messages import Prediction
+from streaming.careful_prediction import Predictor
 from streaming.decoding import Columns
-from streaming.pipeline import Predictor
 
 Observed = Callable[[str, float], None]
 """Is told a model's name and the seconds that one call of it took."""
@@ -16,9 +16,14 @@ Observed = Callable[[str, float], None]
 class TimedPredictor:
     """A predictor whose calls are told; those without a prediction are not."""
 
-    name: str
+    model: str
     inner: Predictor
     observed: Observed
+
+    @property
+    def name(self) -> str:
+        """The prediction's name."""
+        return self.inner.name
 
     @property
     def kind(self) -> str:
@@ -35,5 +40,5 @@ class TimedPredictor:
         started = time.perf_counter()
         found = self.inner.predict(events)
         if found:
-            self.observed(self.name, time.perf_counter() - started)
+            self.observed(self.model, time.perf_counter() - started)
         return found

@@ -1,11 +1,12 @@
 """One topic's work in this process: what was taken of it and is not yet committed."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from analytics_platform.core.live_results import LateCounts, LiveResults, sum_late
 from analytics_platform.core.live_results import join_results as joined
 from streaming import kept_keys
+from streaming.causes import Causes
 from streaming.checkpoints.values import (
     Claim,
     Commit,
@@ -16,7 +17,7 @@ from streaming.checkpoints.values import (
     StateKey,
     Stored,
 )
-from streaming.hub.wire import NO_CAUSE, Cause
+from streaming.key_upkeep import KeyUpkeep
 from streaming.outgoing import Outgoing, Pushed, Tally
 from streaming.pipeline import Output, Pipeline
 from streaming.records import RawRecords
@@ -32,7 +33,6 @@ class _Place:
     epoch: int
     committed: int
     taken: int
-    keys_kept: int = 0
 
 
 @dataclass
@@ -44,8 +44,10 @@ class _Taken:
     late: dict[StateKey, list[LateCounts]] = field(default_factory=dict)
     outgoing: Outgoing = field(default_factory=Outgoing)
 
-    def add(self, output: Output, cause: Cause, at_ms: int) -> None:
-        """Take in what came of some records."""
+    def add(
+        self, output: Output, at_ms: int, polled: Sequence[RawRecords] = ()
+    ) -> None:
+        """Take in what came of some records, or of time."""
         self.events += output.events
         for rows in output.windows:
             key = (rows.window, rows.partition)
@@ -53,7 +55,7 @@ class _Taken:
                 self.results.setdefault(key, []).append(rows.results)
             if len(rows.late):
                 self.late.setdefault(key, []).append(rows.late)
-        self.outgoing.add(output, cause, at_ms)
+        self.outgoing.add(output, Causes(polled), at_ms)
 
     def blobs(self) -> list[ResultBlob]:
         """Results and late events, one blob for each window and partition."""
@@ -81,6 +83,7 @@ class TopicWork:
 
     def __init__(self, source: Source, pipeline: Pipeline) -> None:
         self.source, self.pipeline = source, pipeline
+        self.keys = KeyUpkeep(pipeline)
         self._places: dict[int, _Place] = {}
         self._taken = _Taken()
         self._due: set[StateKey] = set()
@@ -110,6 +113,11 @@ class TopicWork:
         moved = any(one.taken != one.committed for one in self._places.values())
         return moved or bool(self._taken.results)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether what is new has outputs, for which somebody waits."""
+        return bool(self._taken.results or self._taken.outgoing.pushed)
+
     def begin(self, claim: Claim, offset: int, states: States) -> None:
         """Own a partition, from an offset on, with the states kept of it.
 
@@ -137,6 +145,7 @@ class TopicWork:
         self.pipeline.revoke(sorted(gone & set(self._places)))
         for partition in gone:
             self._places.pop(partition, None)
+        self.keys.drop(partitions)
         self._due = {key for key in self._due if key[1] not in gone}
         if not self._places:  # a rebalance takes them all, so that nothing is left
             self._taken = _Taken()
@@ -149,7 +158,7 @@ class TopicWork:
         output = self.pipeline.process(polled, now_ms)
         for partition, offset in output.next_offsets.items():
             self._places[partition].taken = offset
-        self._taken.add(output, _cause(polled), at_ms)
+        self._taken.add(output, at_ms, polled)
         return output.events
 
     def expect(self, partitions: Collection[int], now_ms: int) -> None:
@@ -161,7 +170,7 @@ class TopicWork:
     def tick(self, now_ms: int, at_ms: int) -> None:
         """Let time pass without records."""
         if self._places:
-            self._taken.add(self.pipeline.tick(now_ms), NO_CAUSE, at_ms)
+            self._taken.add(self.pipeline.tick(now_ms), at_ms)
 
     def cut(self, at_ms: int) -> Cut:
         """Everything since the last cut as one commit."""
@@ -188,12 +197,16 @@ class TopicWork:
         self._due |= {key for key in committed.snapshots_due if key[1] in self._places}
 
     def _states(self) -> tuple[dict[StateKey, bytes], dict[StateKey, bytes]]:
+        offsets = {one: place.taken for one, place in self._places.items()}
+        for partition in self.keys.let_go(offsets):
+            self._due |= {(name, partition) for name in self.fingerprints}
         deltas, snapshots = self._keys()
         for stage in self.pipeline.windows:
             name = stage.window.name
             changed = stage.engine.delta()
-            if any((name, one) in self._due for one in changed):
-                whole = stage.engine.snapshot()
+            due = [one for one in changed if (name, one) in self._due]
+            if due:
+                whole = stage.engine.snapshot(due)
                 snapshots |= self._named(name, whole, due=True)
             deltas |= self._named(name, changed, due=False)
         self._due.clear()
@@ -210,21 +223,12 @@ class TopicWork:
 
     def _keys(self) -> tuple[dict[StateKey, bytes], dict[StateKey, bytes]]:
         deltas, snapshots = {}, {}
-        for partition, place in self._places.items():
+        for partition in self._places:
             key = (kept_keys.STATE, partition)
-            count = self.pipeline.keys.count(partition)
-            if key not in self._due and count == place.keys_kept:
-                continue
-            numbers = self.pipeline.keys.of_partition(partition)
+            added = self.pipeline.keys.added(partition)
             if key in self._due:
+                numbers = self.pipeline.keys.of_partition(partition)
                 snapshots[key] = kept_keys.encode_keys(numbers)
-            else:
-                deltas[key] = kept_keys.encode_keys(numbers, after=place.keys_kept)
-            place.keys_kept = count
+            elif added:
+                deltas[key] = kept_keys.encode_keys(added)
         return deltas, snapshots
-
-
-def _cause(polled: Iterable[RawRecords]) -> Cause:
-    """When the last of the records was sent."""
-    sent = [int(one.timestamps_ms[-1]) for one in polled if len(one)]
-    return Cause(max(sent)) if sent else NO_CAUSE

@@ -10,6 +10,7 @@ from analytics_platform.contracts.messages import LateEvent
 from analytics_platform.core.expression_arrays import Values, evaluate
 from analytics_platform.core.live_results import LateCounts, LiveResults
 from streaming import identities
+from streaming.causes import Position
 from streaming.decoding import Columns
 from streaming.definitions import BoundSlot, CompiledWindow, Source
 from streaming.event_batch import EventBatch, Rejected
@@ -31,12 +32,17 @@ _KINDS: dict[Source, SlotKind] = {
 
 @dataclass(frozen=True)
 class WindowRows:
-    """What one live window gave for one partition."""
+    """What one live window gave for one partition.
+
+    `causes` are the records that the results follow from, each with how many results in
+    a row; None is the time that passed.
+    """
 
     window: str
     partition: int
     results: LiveResults
     late: LateCounts
+    causes: tuple[tuple[Position | None, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,8 @@ class WindowStage:
         if not len(emissions):
             return Passed()
         late = emissions.late()
-        rows = self._rows(emissions.of(WINDOW, RETRACTION), late, keys)
+        lines = emissions.of(WINDOW, RETRACTION)
+        rows = self._rows(lines, late, events, keys)
         if events is None:
             return Passed(rows)
         return Passed(
@@ -112,7 +119,11 @@ class WindowStage:
         )
 
     def _rows(
-        self, lines: Emissions, late: Emissions, keys: KeyTable
+        self,
+        lines: Emissions,
+        late: Emissions,
+        events: EventBatch | None,
+        keys: KeyTable,
     ) -> tuple[WindowRows, ...]:
         counts = _late_counts(late, keys)
         partitions = {*np.unique(lines.partitions).tolist(), *counts}
@@ -121,7 +132,10 @@ class WindowStage:
             chosen = lines.at(np.flatnonzero(lines.partitions == partition))
             results = self._reader.results(chosen, keys.names(chosen.keys))
             missed = counts.get(partition) or _NO_LATE
-            found.append(WindowRows(self.window.name, partition, results, missed))
+            causes = _causes(chosen, events)
+            found.append(
+                WindowRows(self.window.name, partition, results, missed, causes)
+            )
         return tuple(found)
 
     def _late(
@@ -166,6 +180,29 @@ class WindowStage:
             )
             for place, reason in pairs
         )
+
+
+def _causes(
+    lines: Emissions, events: EventBatch | None
+) -> tuple[tuple[Position | None, int], ...]:
+    """The records that some lines follow from, in runs."""
+    if events is None or not len(lines):
+        return ((None, len(lines)),) if len(lines) else ()
+    places = lines.events
+    first = np.flatnonzero(np.diff(places, prepend=places[0] - 1))
+    sizes = np.diff(first, append=places.size)
+    rows = places[first]
+    found = zip(
+        rows.tolist(),
+        events.partition[rows].tolist(),
+        events.offset[rows].tolist(),
+        sizes.tolist(),
+        strict=True,
+    )
+    return tuple(
+        (Position(partition, offset) if place >= 0 else None, size)
+        for place, partition, offset, size in found
+    )
 
 
 def _late_counts(late: Emissions, keys: KeyTable) -> dict[int, LateCounts]:

@@ -174,7 +174,12 @@ def _position(field: Field) -> Spec:
             "type": "temporal",
             "scale": {"type": "utc"},
             "title": None,
-            "axis": {"grid": False, "format": "%-d %b %Y", "tickCount": 8},
+            "axis": {
+                "grid": False,
+                "format": "%-d %b %Y",
+                "tickCount": 8,
+                "labelFlush": False,  # the first would be moved towards the second
+            },
         }
     kind = "quantitative" if field.is_figure else "nominal"
     axis: Spec = {"grid": False, "labelAngle": 0}

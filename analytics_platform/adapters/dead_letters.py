@@ -36,11 +36,13 @@ class DeadLetters:
     def letters(self) -> Iterator[StoredLetter]:
         """Every letter, in order within a partition; none without such a topic."""
         replayed = set(self._marks())
-        seen: set[tuple[str, int, int]] = set()
+        seen: set[tuple[tuple[str, int, int], str | None]] = set()
         for record in self._records():
             letter = DeadLetter.read(record.key, record.value, record.headers)
-            if letter is not None and letter.origin not in seen:
-                seen.add(letter.origin)
+            if letter is None:
+                continue
+            if (letter.origin, letter.prediction) not in seen:
+                seen.add((letter.origin, letter.prediction))
                 name = f"{record.partition}-{record.offset}"
                 yield StoredLetter(name, letter, name in replayed)
 
@@ -48,7 +50,8 @@ class DeadLetters:
         """Send records to their topic again, as they were; gives how many.
 
         `ids` says which; None means all that were not sent again yet. A letter is
-        marked only after its record has arrived, so that none is lost.
+        marked only after its record has arrived, so that none is lost. Those that lack
+        nothing but a prediction are left out: windows would count them twice.
 
         Raises:
             NotFound: there is no letter with one of these ids; nothing was sent.
@@ -63,8 +66,8 @@ class DeadLetters:
         writer = TopicWriter(self._broker)
         sent = 0
         waiting: list[StoredLetter] = []
-        for stored in self.letters():
-            if stored.id in ids if ids is not None else not stored.replayed:
+        for stored in self.chosen(ids):
+            if stored.letter.prediction is None:
                 letter = stored.letter
                 writer.send(
                     letter.topic,
@@ -77,6 +80,18 @@ class DeadLetters:
         self._mark(writer, waiting)
         writer.close()
         return sent
+
+    def chosen(self, ids: Collection[str] | None) -> Iterator[StoredLetter]:
+        """Letters by id; None means all that were not sent again yet."""
+        for stored in self.letters():
+            if stored.id in ids if ids is not None else not stored.replayed:
+                yield stored
+
+    def mark(self, letters: Collection[StoredLetter]) -> None:
+        """Note letters as dealt with, as `replay` does with those that it sends."""
+        writer = TopicWriter(self._broker)
+        self._mark(writer, list(letters))
+        writer.close()
 
     def _mark(self, writer: TopicWriter, waiting: list[StoredLetter]) -> None:
         writer.flush()

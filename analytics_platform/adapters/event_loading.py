@@ -21,7 +21,6 @@ from analytics_platform.adapters.quarantine import Quarantine
 from analytics_platform.adapters.stage import staged
 from analytics_platform.adapters.topic import Topics
 from analytics_platform.adapters.warehouse import Warehouse
-from analytics_platform.contracts.declaration import ColumnType
 from analytics_platform.contracts.streams import EventStream
 from analytics_platform.core.event_rows import EventTable
 from analytics_platform.core.event_span import Seen, next_range
@@ -32,14 +31,6 @@ from analytics_platform.settings import Settings
 log = get_logger(__name__)
 
 _RECORDS_AT_ONCE = 200_000
-_ARROW = {
-    ColumnType.STRING: pa.string(),
-    ColumnType.INTEGER: pa.int64(),
-    ColumnType.FLOAT: pa.float64(),
-    ColumnType.BOOLEAN: pa.bool_(),
-    ColumnType.DATE: pa.date32(),
-    ColumnType.TIMESTAMP: pa.timestamp("us"),
-}
 
 
 @dataclass(frozen=True)
@@ -156,14 +147,12 @@ class EventLoader:
         return ranges, ends
 
     def _append(self, place: Place, events: Events, steps: list[Step]) -> None:
-        schema = pa.schema([(one.name, _ARROW[one.type]) for one in self.table.columns])
-        rows = pa.Table.from_pylist(events.rows, schema=schema)
         dialect = self.warehouse.dialect
         target = f"{RAW}.{self.table.name}"
         names = column_list(column_types(self.table, dialect))
         with (
             room_for(target),
-            staged(self.warehouse, self.settings, self.table, rows) as stage,
+            staged(self.warehouse, self.settings, self.table, events.rows) as stage,
             self.warehouse.session() as session,
             session.transaction(),
         ):

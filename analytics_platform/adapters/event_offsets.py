@@ -119,12 +119,15 @@ class EventOffsets:
                 },
             )
 
-    def has_events(self) -> bool:
-        """Whether any event was ever loaded."""
+    def cluster(self) -> str | None:
+        """The cluster that events were loaded from last; None before any event."""
         if not self.session.columns(self.table):
-            return False
-        sql = f"select count(*) from {self.table} where loaded_rows > 0"
-        return int(str(self.session.rows(sql)[0][0])) > 0
+            return None
+        found = self.session.rows(
+            f"select topic_cluster from {self.table} where loaded_rows > 0 "
+            "order by step desc limit 1"
+        )
+        return str(found[0][0]) if found else None
 
 
 def _parameters(place: Place) -> dict[str, str]:

@@ -1,8 +1,10 @@
 """Reads the records of a stream's topics as events, in ranges of offsets."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+
+import pyarrow as pa
 
 from analytics_platform.adapters.brokers import Broker
 from analytics_platform.adapters.event_offsets import Place, Step
@@ -11,27 +13,43 @@ from analytics_platform.adapters.topic_reading import (
     TopicRecord,
     read_ranges,
 )
+from analytics_platform.contracts.declaration import ColumnType
 from analytics_platform.contracts.streams import EventStream
 from analytics_platform.core.event_rows import (
     CLUSTER,
     OFFSET,
     PARTITION,
     Event,
+    EventReader,
+    EventTable,
     Fault,
-    read_event,
 )
 from analytics_platform.core.event_span import Mark, Seen
 
+_ARROW = {
+    ColumnType.STRING: pa.string(),
+    ColumnType.INTEGER: pa.int64(),
+    ColumnType.FLOAT: pa.float64(),
+    ColumnType.BOOLEAN: pa.bool_(),
+    ColumnType.DATE: pa.date32(),
+    ColumnType.TIMESTAMP: pa.timestamp("us"),
+}
 _AT_AN_END = 20  # records among which an event is looked for; others may be broken
 
 
 @dataclass
 class Events:
-    """The events and the bad records of some ranges of offsets, by partition."""
+    """The events of some ranges of offsets, and by partition the bad records.
 
-    rows: list[Event] = field(default_factory=list)
+    `first` and `last` are the ends of the events of each partition, `counts` their
+    number.
+    """
+
+    rows: pa.Table
     bad: dict[int, list[dict[str, object]]] = field(default_factory=dict)
-    marks: dict[int, list[Mark]] = field(default_factory=dict)
+    first: dict[int, Mark] = field(default_factory=dict)
+    last: dict[int, Mark] = field(default_factory=dict)
+    counts: dict[int, int] = field(default_factory=dict)
 
     def steps(self, ranges: Mapping[int, Seen]) -> list[Step]:
         """What was read, as it is noted."""
@@ -39,9 +57,9 @@ class Events:
             Step(
                 number,
                 one,
-                first=self.marks[number][0] if number in self.marks else None,
-                last=self.marks[number][-1] if number in self.marks else None,
-                rows=len(self.marks.get(number, ())),
+                first=self.first.get(number),
+                last=self.last.get(number),
+                rows=self.counts.get(number, 0),
             )
             for number, one in ranges.items()
         ]
@@ -62,12 +80,14 @@ class EventTopic:
             OffsetsGone: the log does not hold the beginning of a range any more.
             Unavailable: the broker stopped answering.
         """
-        found = Events()
+        schema = self._schema()
+        found, reader = Events(schema.empty_table()), EventReader(self.stream)
         wanted = {number: OffsetRange(*one) for number, one in ranges.items()}
-        for batch in read_ranges(self.broker, self.place.topic, wanted):
-            for record in batch:
-                self._take(record, found)
-        return found
+        parts = [
+            _table(self._taken(batch, reader, found), schema)
+            for batch in read_ranges(self.broker, self.place.topic, wanted)
+        ]
+        return replace(found, rows=pa.concat_tables([found.rows, *parts]))
 
     def look(self, ranges: Mapping[int, Seen], begun: Sequence[int]) -> list[Step]:
         """The ranges with what stands at their ends; `begun` were looked at before."""
@@ -80,28 +100,42 @@ class EventTopic:
             for number, one in ranges.items()
             if number not in begun
         }
-        ends, begins = self.read(last).marks, self.read(first).marks
+        ends, begins = self.read(last).last, self.read(first).first
         return [
-            Step(
-                number,
-                one,
-                first=begins[number][0] if number in begins else None,
-                last=ends[number][-1] if number in ends else None,
-                rows=None,
-            )
+            Step(number, one, begins.get(number), ends.get(number), rows=None)
             for number, one in ranges.items()
         ]
 
-    def _take(self, record: TopicRecord, into: Events) -> None:
-        event = read_event(self.stream, record.value)
-        number, offset = record.partition, record.offset
-        if isinstance(event, Fault):
-            into.bad.setdefault(number, []).append(_kept(record, event))
-            return
-        at_ms = _ms(event[self.stream.time_field])
-        into.marks.setdefault(number, []).append(Mark(number, offset, at_ms))
-        place = {CLUSTER: self.place.cluster, PARTITION: number, OFFSET: offset}
-        into.rows.append({**event, **place})
+    def _schema(self) -> pa.Schema:
+        columns = EventTable(self.stream).columns
+        return pa.schema([(one.name, _ARROW[one.type]) for one in columns])
+
+    def _taken(
+        self, records: Iterable[TopicRecord], reader: EventReader, into: Events
+    ) -> list[Event]:
+        """The events of some records, with their places; the rest goes to `into`."""
+        rows: list[Event] = []
+        for record in records:
+            event = reader.read(record.value)
+            number, offset = record.partition, record.offset
+            if isinstance(event, Fault):
+                into.bad.setdefault(number, []).append(_kept(record, event))
+                continue
+            mark = Mark(number, offset, _ms(event[self.stream.time_field]))
+            into.first.setdefault(number, mark)
+            into.last[number] = mark
+            into.counts[number] = into.counts.get(number, 0) + 1
+            event[CLUSTER] = self.place.cluster
+            event[PARTITION], event[OFFSET] = number, offset
+            rows.append(event)
+        return rows
+
+
+def _table(rows: list[Event], schema: pa.Schema) -> pa.Table:
+    columns = [
+        pa.array([row[one.name] for row in rows], type=one.type) for one in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _kept(record: TopicRecord, fault: Fault) -> dict[str, object]:

@@ -2,26 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from analytics_platform.adapters.event_offsets import EventOffsets, Place
+from analytics_platform.adapters.event_offsets import EventOffsets
+from analytics_platform.adapters.live_knowledge import LiveKnowledge
 from analytics_platform.adapters.live_results import LiveResultReader, LiveSource
 from analytics_platform.adapters.live_results import Span as Starts
 from analytics_platform.adapters.promotion import RAW
 from analytics_platform.adapters.warehouse import Session, Value, Warehouse
+from analytics_platform.contracts.domain import Severity
 from analytics_platform.contracts.streams import EventStream, LiveWindow
 from analytics_platform.core.event_rows import CLUSTER
-from analytics_platform.core.event_span import EventSpan, Seen, covered_span
+from analytics_platform.core.event_span import EventSpan
 from analytics_platform.core.exact_casts import literal, quoted
-from analytics_platform.core.live_metrics import LiveMetric
+from analytics_platform.core.live_metrics import Figure, LiveMetric
 from analytics_platform.core.parity import Live, Mart, MartWindow, Number, Parity
 from analytics_platform.core.parity import compare as compare_windows
+from analytics_platform.core.parity_span import Terms, comparable
 from analytics_platform.core.parity_sql import Rows, instant_ms, windows_sql
 from analytics_platform.core.semantic_manifest import Manifest, live_metric
 from analytics_platform.core.window_spans import Span, calendar_days
 from analytics_platform.errors import NotFound
 
-_MS = timedelta(milliseconds=1)
 _EMPTY = Parity(compared=0, with_late=0, with_repeats=0, differing=0, first=())
 
 
@@ -29,7 +31,7 @@ _EMPTY = Parity(compared=0, with_late=0, with_repeats=0, differing=0, first=())
 class Judgement:
     """What parity says of a live window, and why it compared nothing if it did not.
 
-    `expected`: events were loaded, so that windows should have been compared.
+    `expected`: windows should have been compared.
     """
 
     window: str
@@ -40,12 +42,17 @@ class Judgement:
 
     @property
     def passed(self) -> bool:
-        """Green: all that was compared is equal; or nothing ever streamed."""
-        return self.parity.passed or not self.expected
+        """Whether windows were compared, and all of them are equal."""
+        return self.parity.passed
+
+    @property
+    def severity(self) -> Severity:
+        """Nothing compared is a warning as long as nothing can be."""
+        return Severity.ERROR if self.expected else Severity.WARN
 
     @property
     def detail(self) -> str:
-        """One sentence of the outcome."""
+        """What was found."""
         found = self.parity
         if self.note:
             return self.note
@@ -54,6 +61,15 @@ class Judgement:
             f"many events there are was compared of {found.with_late} with late and "
             f"{found.with_repeats} with repeated events."
         )
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is judged: live windows of a stream, by the metrics of a manifest."""
+
+    stream: EventStream
+    windows: Sequence[LiveWindow]
+    manifest: Manifest
 
 
 @dataclass(frozen=True)
@@ -67,14 +83,14 @@ class ParityAudit:
     been sent before the first, and newer ones may still come after the last. The
     mart's side: from its first to its last event, less the same at either end, since
     rows arrive as late. At the end no less is left out than the window's own bound for
-    disorder and its idle time-out, after which it has been emitted.
+    disorder and its idle time-out, and what was not emitted yet.
     """
 
     session: Session
     dialect: str
     reader: LiveResultReader
-    stream: EventStream
-    manifest: Manifest
+    subject: Subject
+    now: datetime
 
     def judge(self, window: LiveWindow) -> Judgement:
         """Compare one live window with the relation that its stream is about.
@@ -82,30 +98,36 @@ class ParityAudit:
         Raises:
             NotFound: the semantic manifest lacks a metric.
         """
+        source = self._source(window)
         offsets = EventOffsets(self.stream, self.session, self.dialect)
-        if not offsets.has_events():
-            note = "No event was ever loaded: there is nothing to compare."
-            return Judgement(window.name, _EMPTY, note=note, expected=False)
+        cluster = source.cluster if source else offsets.cluster()
+        terms = Terms.of(self.stream, window)
+        sides = LiveKnowledge(self.reader, offsets, window, self.now)
+        known = sides.known(source, cluster)
+        span, found = comparable(known, terms), _EMPTY
+        if source and span:
+            found = self._compared(window, source, span)
+        if found.compared:
+            return Judgement(window.name, found, span)
+        note, expected = sides.nothing(known, terms, cluster, found.beyond)
+        return Judgement(window.name, found, span, note, expected)
+
+    @property
+    def stream(self) -> EventStream:
+        """The stream of the windows."""
+        return self.subject.stream
+
+    def _source(self, window: LiveWindow) -> LiveSource | None:
         topic = self.stream.topic_by(window.key)
         try:
-            source = self.reader.source(window.name, topic=topic.name if topic else "")
+            return self.reader.source(window.name, topic=topic.name if topic else "")
         except NotFound:
-            note = "Events were loaded, but no sidecar has computed this window."
-            return Judgement(window.name, _EMPTY, note=note)
-        span = self._span(window, source, offsets)
-        if span is None or span.last_ms <= span.first_ms:
-            note = (
-                "No events lie far enough in the past, in stream and mart, to compare."
-            )
-            return Judgement(window.name, _EMPTY, span, note)
-        found = self._compared(window, source, span)
-        note = "" if found.compared else f"No window lies within {_said(span)}."
-        return Judgement(window.name, found, span, note)
+            return None
 
     def _compared(
         self, window: LiveWindow, source: LiveSource, span: EventSpan
     ) -> Parity:
-        metrics = [live_metric(self.manifest, name) for name in window.metrics]
+        metrics = [live_metric(self.subject.manifest, name) for name in window.metrics]
         starts = Starts(span.first_ms, span.last_ms)
         merges = window.window.type == "session"
         if merges:  # those that reach into the span tell which cannot be compared
@@ -118,41 +140,6 @@ class ParityAudit:
         mart = self._mart(window, source, metrics, span)
         return compare_windows(metrics, live, mart, span)
 
-    def _span(
-        self, window: LiveWindow, source: LiveSource, offsets: EventOffsets
-    ) -> EventSpan | None:
-        seen = {
-            one.partition: Seen(
-                max([one.from_offset, *(gap.to_offset for gap in one.gaps)]),
-                one.next_offset,
-            )
-            for one in self.reader.coverage(source)
-        }
-        marks = offsets.marks(Place(source.cluster, source.topic))
-        streamed, kept = covered_span(seen, marks), self._mart_span(window)
-        if streamed is None or kept is None:
-            return None
-        early = self.stream.settles_after // _MS
-        order = window.order
-        closed = order.out_of_orderness + (order.idle_timeout or timedelta(0))
-        late = max(early, closed // _MS)
-        return EventSpan(
-            max(streamed.first_ms, kept.first_ms) + early,
-            min(streamed.last_ms, kept.last_ms) - late,
-        )
-
-    def _mart_span(self, window: LiveWindow) -> EventSpan | None:
-        relation = self.stream.relation
-        if not self.session.columns(relation):
-            return None
-        at = instant_ms(window.event_time)
-        first, last = self.session.rows(f"select min({at}), max({at}) from {relation}")[
-            0
-        ]
-        if first is None or last is None:
-            return None
-        return EventSpan(_whole(first), _whole(last))
-
     def _mart(
         self,
         window: LiveWindow,
@@ -164,11 +151,17 @@ class ParityAudit:
         days: list[tuple[int, int]] = []
         if window.window.type == "calendar_day":
             days = list(calendar_days(window.window.timezone or "UTC", span))
-        rows = Rows(self.stream.relation, window.key, window.event_time, days)
+        # A session that reaches beyond the span has an event no farther from it.
+        gap = (window.window.gap or timedelta(0)) // timedelta(milliseconds=1)
+        within = EventSpan(span.first_ms - gap, span.last_ms + gap)
+        rows = Rows(self.stream.relation, window.key, window.event_time, days, within)
         found = self.session.rows(windows_sql(window, rows, readings, self.dialect))
+        sized = [n for n, o in enumerate(readings) if o.figure is Figure.QUANTILE]
         windows = {
             Span(str(key), _whole(start), _whole(end)): MartWindow(
-                _whole(events), tuple(map(_number, figures))
+                _whole(events),
+                tuple(map(_number, figures[: len(readings)])),
+                dict(zip(sized, map(_number, figures[len(readings) :]), strict=True)),
             )
             for key, start, end, events, *figures in found
         }
@@ -194,25 +187,16 @@ class ParityAudit:
 
 
 def audit_parity(
-    warehouse: Warehouse,
-    state_url: str,
-    stream: EventStream,
-    windows: Sequence[LiveWindow],
-    manifest: Manifest,
+    warehouse: Warehouse, state_url: str, subject: Subject, *, now: datetime
 ) -> list[Judgement]:
-    """Judge live windows of one stream, in their order."""
+    """Judge live windows of one stream, in their order, at the platform's time."""
     reader = LiveResultReader.open(state_url)
     try:
         with warehouse.session() as session:
-            audit = ParityAudit(session, warehouse.dialect, reader, stream, manifest)
-            return [audit.judge(window) for window in windows]
+            audit = ParityAudit(session, warehouse.dialect, reader, subject, now)
+            return [audit.judge(window) for window in subject.windows]
     finally:
         reader.close()
-
-
-def _said(span: EventSpan) -> str:
-    first, last = (datetime.fromtimestamp(ms / 1000, UTC) for ms in span)
-    return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
 
 
 def _whole(value: Value) -> int:

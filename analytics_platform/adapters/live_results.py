@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 
 from analytics_platform.adapters.control_store.engine import open_engine, reading
 from analytics_platform.adapters.control_store.tables import (
@@ -172,6 +172,22 @@ class LiveResultReader:
             found = list(connection.scalars(query))
         span = Span(min(found), max(found) + 1) if found else Span(0, 0)
         return self.results(source, span, key=key)
+
+    def emitted_until(self, source: LiveSource) -> int | None:
+        """The greatest end among the windows with the newest start, if any.
+
+        Windows that end before have been emitted: they are in the order of their ends.
+        """
+        stored = STREAM_RESULTS.c
+        query = select(func.max(stored.last_start_ms)).where(
+            stored.window_id == source.id, stored.kind == _RESULTS
+        )
+        with reading(self.engine) as connection:
+            newest = connection.scalar(query)
+        if newest is None:
+            return None
+        found = self.history(source, Span(newest, newest + 1))
+        return int(found.end_ms.max())
 
     def coverage(self, source: LiveSource) -> list[Coverage]:
         """What the window has seen of each partition that was begun."""

@@ -1,7 +1,7 @@
 """Topics through confluent-kafka: create them, see what they hold, write to them."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,23 @@ class OutgoingRecord:
     headers: tuple[Header, ...] = ()
     timestamp_ms: int | None = None
     partition: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SameHeaders:
+    """n records as columns, with the same headers each."""
+
+    keys: Sequence[str]
+    values: Sequence[bytes]
+    headers: tuple[Header, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def part(self, start: int, stop: int) -> "SameHeaders":
+        """Some of them."""
+        rows = slice(start, stop)
+        return SameHeaders(self.keys[rows], self.values[rows], self.headers)
 
 
 class DeliveryFailed(Transient):
@@ -224,6 +241,27 @@ class TopicWriter:
             raise DeliveryFailed(1, str(error)) from error
         return True
 
+    def offer_many(self, topic: str, records: SameHeaders) -> int:
+        """Hand records over without waiting; gives how many were taken, from the first.
+
+        Raises:
+            DeliveryFailed: earlier records were not taken.
+        """
+        self._check()
+        more: dict[str, Any] = {}
+        if records.headers:
+            more["headers"] = list(records.headers)
+        taken = 0
+        try:
+            for key, value in zip(records.keys, records.values, strict=True):
+                self._producer.produce(topic, value, key, **more)
+                taken += 1
+        except BufferError:
+            return taken
+        except KafkaException as error:
+            raise DeliveryFailed(1, str(error)) from error
+        return taken
+
     def send_all(
         self,
         topic: str,
@@ -279,6 +317,7 @@ class TopicWriter:
 
     def close(self) -> None:
         """Drop what is still underway; flush before."""
+        self._producer.purge()  # or closing waits until the broker answers
         self._producer.close()
 
     def _note(self, error: KafkaError | None, _: Message) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analytics_platform.cli.environment import prepare
+from analytics_platform.cli.environment import migrated_control_store, prepare
 from analytics_platform.errors import InvalidUsage
 
 if TYPE_CHECKING:
@@ -60,13 +60,25 @@ def replay(
         bool, typer.Option("--all", help="All that were not replayed yet.")
     ] = False,
 ) -> None:
-    """Send records to their topic again, byte for byte."""
+    """Send records to their topic again, byte for byte.
+
+    Where only a prediction failed it is made again here instead: sent once more, the
+    record would count twice in its windows.
+    """
     if bool(ids) == all:
         raise InvalidUsage(
             "Say which: ids, or --all.", hint="See `analytics dlq list`."
         )
-    sent = _open(topic).replay(None if all else ids)
+    letters = _open(topic)
+    lacking = [
+        stored
+        for stored in letters.chosen(None if all else ids)
+        if stored.letter.prediction is not None
+    ]
+    sent = letters.replay(None if all else ids)
     print(f"Sent {sent} record(s) to {topic} again.")
+    if lacking:
+        _predict_again(letters, lacking)
 
 
 def _open(topic: str) -> "DeadLetters":
@@ -75,6 +87,24 @@ def _open(topic: str) -> "DeadLetters":
     from analytics_platform.adapters.dead_letters import DeadLetters
 
     return DeadLetters(find_broker(settings), topic)
+
+
+def _predict_again(letters: "DeadLetters", lacking: list["StoredLetter"]) -> None:
+    settings = prepare()
+    migrated_control_store(settings)
+    from analytics_platform.adapters.brokers import find_broker
+    from analytics_platform.clock import WallClock
+    from analytics_platform.domains.loader import load_domain
+    from streaming.assembly import Stores
+    from streaming.late_predictions import hand_on, predict_again
+
+    stores = Stores.open(settings)
+    again = predict_again(lacking, stores.models(load_domain(settings.domain)))
+    hand_on(again, find_broker(settings), stores.predictions, WallClock())
+    letters.mark(again.done)
+    print(f"Predicted {len(again.done)} event(s) again.")
+    for one in again.failing:
+        print(f"{one.stored.id} was not: {one.reason}")
 
 
 def _print(stored: "StoredLetter") -> None:

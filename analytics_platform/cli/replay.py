@@ -127,7 +127,9 @@ def _send(
             f"`{broker.advice}` gets one without that limit."
         )
     names = [topic.name for topic in stream.topics]
-    ensure_topics(broker, names, settings.streaming.partitions)
+    for topic in stream.topics:
+        count = topic.partitions or settings.streaming.partitions
+        ensure_topics(broker, [topic.name], count)
     writer = TopicWriter(broker)
     with ReplayDisplay(open_console(), len(events)) as display:
         sent = Sender(stream, writer).send(events, pace, display.show)

@@ -56,8 +56,9 @@ def _follow(
 
     clock, kept = open_clock(settings), PositionFile.of(settings.home, stream)
     begin = kept.read() or Position(int(clock.now().timestamp() * 1000))
-    names = [topic.name for topic in stream.topics]
-    ensure_topics(broker, names, settings.streaming.partitions)
+    for topic in stream.topics:
+        count = topic.partitions or settings.streaming.partitions
+        ensure_topics(broker, [topic.name], count)
     follower = Follower(
         Sender(stream, TopicWriter(broker)),
         clock,

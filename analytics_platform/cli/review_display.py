@@ -4,8 +4,11 @@ from collections.abc import Iterable
 
 from rich.console import Console
 
+from analytics_platform.contracts.domain import Severity
 from analytics_platform.contracts.records import Verdict
 from analytics_platform.core.quality import News, Notice, review
+
+_SEVERITIES = {Severity.ERROR: "error", Severity.WARN: "warning"}
 
 
 def print_review(
@@ -32,7 +35,7 @@ def print_review(
 def _extent(notice: Notice) -> str:
     rows = f"{notice.failing_rows:,} of {notice.total_rows:,} rows"
     if not notice.total_rows:
-        rows = "no row was judged"
+        rows = "there was nothing to judge"
     keys = [key for key in notice.partitions if key]
     if len(keys) > 1:
         return f"{rows} in {len(keys)} partitions from {keys[0]} to {keys[-1]}"
@@ -43,4 +46,4 @@ def _explanation(notice: Notice) -> str:
     if notice.news is News.EXPECTED:
         return f"Expected by the data: {notice.because or 'a documented defect.'}"
     again = " as in the run before" if notice.repeated else ""
-    return f"A new {notice.severity.value}{again}."
+    return f"A new {_SEVERITIES[notice.severity]}{again}."

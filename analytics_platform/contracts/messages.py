@@ -69,7 +69,8 @@ class DeadLetter(Message):
 
     `error` is the class of the fault: empty, oversized, undecodable, schema_invalid,
     too_far_in_future, timestamp_out_of_range, duplicate, handler_error. `window` is the
-    live window that refused it, if one did.
+    live window that refused it, if one did; `prediction` the live prediction that could
+    not be made of it, which is then all that is missing: it counts in its windows.
     """
 
     kind: Literal["dead_letter"] = "dead_letter"
@@ -79,6 +80,7 @@ class DeadLetter(Message):
     error: str
     message: str
     window: str | None = None
+    prediction: str | None = None
 
 
 class Prediction(Message):

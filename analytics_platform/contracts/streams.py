@@ -52,10 +52,15 @@ class EventSource(Declaration):
 
 
 class EventTopic(Declaration):
-    """A topic that carries every event of the stream, keyed by one of its fields."""
+    """A topic that carries every event of the stream, keyed by one of its fields.
+
+    `partitions`, where the keys are too few to fill as many as the settings say: one
+    without events holds windows back until it is idle.
+    """
 
     name: str
     key: str
+    partitions: int | None = Field(default=None, ge=1)
 
 
 class EventStream(Declaration):

@@ -22,7 +22,8 @@ class DeadLetter:
     """The original record, byte for byte, and its story.
 
     `error` is the class of the error; `at_ms` when it happened (ms since the epoch);
-    `replays` how often the record had been sent again before.
+    `replays` how often the record had been sent again before. A `prediction`
+    is all that could not be made of it: the record was used otherwise.
     """
 
     topic: str
@@ -35,10 +36,11 @@ class DeadLetter:
     message: str
     at_ms: int
     replays: int = 0
+    prediction: str | None = None
 
     @property
     def origin(self) -> tuple[str, int, int]:
-        """Topic, partition and offset: the same for a letter written twice."""
+        """Topic, partition and offset of the record."""
         return self.topic, self.partition, self.offset
 
     def written_headers(self) -> tuple[Header, ...]:
@@ -52,6 +54,8 @@ class DeadLetter:
             "at_ms": self.at_ms,
             "replays": self.replays,
         }
+        if self.prediction is not None:
+            told["prediction"] = self.prediction
         story = ((f"{_PREFIX}{name}", str(it).encode()) for name, it in told.items())
         return (*_without_story(self.headers), *story)
 
@@ -82,6 +86,7 @@ class DeadLetter:
                 message=story["message"],
                 at_ms=int(story["at_ms"]),
                 replays=int(story["replays"]),
+                prediction=story.get("prediction"),
             )
         except (KeyError, ValueError):
             return None

@@ -82,40 +82,50 @@ class Fault:
 Event = dict[str, object]
 
 
-def read_event(stream: EventStream, value: bytes | None) -> Event | Fault:
-    """The fields of one event by name, null where they are left out; or its fault.
+class EventReader:
+    """Reads the events of one stream."""
 
-    Instants are naive UTC, dates are dates. A live stream takes what is taken here,
-    but for dates that are none and instants outside of the years 1 to 9999.
-    """
-    if value is None or not value.strip():
-        return Fault("empty", "the record has no value")
-    try:
-        found = orjson.loads(value)
-    except orjson.JSONDecodeError as error:
-        return Fault("undecodable", str(error))
-    if not isinstance(found, dict):
-        return Fault("schema_invalid", "it is no JSON object")
-    return _fields(stream, found)
+    def __init__(self, stream: EventStream) -> None:
+        self._fields = [
+            (one.name, one.type, _READERS[one.type], one.nullable)
+            for one in stream.fields
+        ]
+        self._kind_field = stream.kind_field
+        self._kinds = frozenset(one.name for one in stream.kinds)
 
+    def read(self, value: bytes | None) -> Event | Fault:
+        """The fields of one event by name, null where they are left out; or its fault.
 
-def _fields(stream: EventStream, found: Mapping[str, object]) -> Event | Fault:
-    event: Event = {}
-    for field in stream.fields:
-        item = found.get(field.name)
-        if item is None:
-            if not field.nullable:
-                return Fault("schema_invalid", f"{field.name} is missing")
-            event[field.name] = None
-            continue
-        event[field.name] = read = _READERS[field.type](item)
-        if read is None:
-            got = type(item).__name__
-            return Fault("schema_invalid", f"{field.name} is no {field.type} ({got})")
-    kind = event[stream.kind_field]
-    if kind not in {one.name for one in stream.kinds}:
-        return Fault("schema_invalid", f"{stream.kind_field} is unknown: {kind}")
-    return event
+        Instants are naive UTC, dates are dates. A live stream takes what is taken here,
+        but for dates that are none and instants outside of the years 1 to 9999.
+        """
+        if value is None or not value.strip():
+            return Fault("empty", "the record has no value")
+        try:
+            found = orjson.loads(value)
+        except orjson.JSONDecodeError as error:
+            return Fault("undecodable", str(error))
+        if not isinstance(found, dict):
+            return Fault("schema_invalid", "it is no JSON object")
+        return self._read(found)
+
+    def _read(self, found: Mapping[str, object]) -> Event | Fault:
+        event: Event = {}
+        for name, kind, read, is_nullable in self._fields:
+            item = found.get(name)
+            if item is None:
+                if not is_nullable:
+                    return Fault("schema_invalid", f"{name} is missing")
+                event[name] = None
+                continue
+            event[name] = value = read(item)
+            if value is None:
+                got = type(item).__name__
+                return Fault("schema_invalid", f"{name} is no {kind} ({got})")
+        if event[self._kind_field] not in self._kinds:
+            said = f"{self._kind_field} is unknown: {event[self._kind_field]}"
+            return Fault("schema_invalid", said)
+        return event
 
 
 def _text(item: object) -> str | None:

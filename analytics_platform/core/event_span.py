@@ -74,11 +74,8 @@ def covered_span(seen: Mapping[int, Seen], marks: Iterable[Mark]) -> EventSpan |
     that is behind its newest mark counts up to the last mark that was seen; one
     without a mark holds nothing. None if nothing was seen.
     """
-    by_partition: dict[int, list[Mark]] = {}
-    for mark in sorted(marks):
-        by_partition.setdefault(mark.partition, []).append(mark)
     firsts, lasts, after, until = [], [], [], []
-    for partition, known in by_partition.items():
+    for partition, known in _by_partition(marks).items():
         begin, end = seen.get(partition, Seen(0, 0))
         inside = [mark.at_ms for mark in known if begin <= mark.offset < end]
         if not inside:
@@ -92,3 +89,25 @@ def covered_span(seen: Mapping[int, Seen], marks: Iterable[Mark]) -> EventSpan |
     if not firsts:
         return None
     return EventSpan(max([min(firsts), *after]), min([max(lasts), *until]))
+
+
+def reached_by_all(seen: Mapping[int, Seen], marks: Iterable[Mark]) -> int | None:
+    """Up to where in time an event was seen in every partition; None if not in each."""
+    known = _by_partition(marks)
+    greatest = [
+        max(
+            (mark.at_ms for mark in known.get(partition, ()) if mark.offset < end),
+            default=None,
+        )
+        for partition, (_, end) in seen.items()
+    ]
+    found = [one for one in greatest if one is not None]
+    return min(found) if found and len(found) == len(greatest) else None
+
+
+def _by_partition(marks: Iterable[Mark]) -> dict[int, list[Mark]]:
+    """The marks of each partition, by offset."""
+    found: dict[int, list[Mark]] = {}
+    for mark in sorted(marks):
+        found.setdefault(mark.partition, []).append(mark)
+    return found

@@ -2,7 +2,8 @@
 
 import math
 
-# A quantile is within this share of the value at its rank (SQL's percentile_disc).
+# A quantile is interpolated as SQL's percentile_cont has it, between two values that
+# are each known within this share.
 QUANTILE_ERROR = 0.01
 
 # Distinct values are counted one by one up to this many, and estimated beyond.

@@ -29,10 +29,15 @@ _INEXACT = (Figure.QUANTILE, Figure.DISTINCT)
 
 @dataclass(frozen=True)
 class MartWindow:
-    """One window of a mart's rows: how many, and the readings in their order."""
+    """One window of a mart's rows: how many, and the readings in their order.
+
+    `sizes` are those of the values between which quantiles lie, by the place of their
+    reading: what the stated bound is a share of.
+    """
 
     events: int
     readings: tuple[Number, ...]
+    sizes: Mapping[int, Number] = field(default_factory=dict)
 
 
 class Difference(NamedTuple):
@@ -53,6 +58,7 @@ class Parity:
     Of `with_late` windows only how many events there were can be compared, since the
     late ones' values are in the mart alone. Of `with_repeats`, whose events were sent
     more than once, how many lies between the mart's number and that of all messages.
+    `beyond` are sessions that reach beyond the compared time, or touch one that does.
     `unstated` are metrics without a stated bound: formulas over quantiles or distinct
     counts.
     """
@@ -62,6 +68,7 @@ class Parity:
     with_repeats: int
     differing: int
     first: tuple[Difference, ...]
+    beyond: int = 0
     unstated: tuple[str, ...] = ()
 
     @property
@@ -102,7 +109,14 @@ def compare(
     Sessions are compared where neither side has one that reaches beyond it. A window
     that one side lacks differs.
     """
-    sides = _sides(live, mart, span)
+    every = _sides(live, mart)
+    out = left_out(every, span) if live.merges else set()
+    sides = [
+        (name, side)
+        for name, side in every.items()
+        if name not in out and span.first_ms <= name.start_ms
+        if name.end_ms <= span.last_ms
+    ]
     judged = _Judged(metrics, live.results, mart)
     different = [(name, list(judged.differences(name, *two))) for name, two in sides]
     told = [one for _, found in different for one in found]
@@ -112,6 +126,7 @@ def compare(
         with_repeats=sum(1 for name, _ in sides if judged.repeats(name)),
         differing=sum(1 for _, found in different if found),
         first=tuple(told[:_SHOWN]),
+        beyond=sum(1 for one in out if _overlaps(one, span)),
         unstated=tuple(one.name for one in metrics if not _is_stated(one)),
     )
 
@@ -120,19 +135,21 @@ def compare(
 _Side = tuple[tuple[int, ...], int]
 
 
-def _sides(live: Live, mart: Mart, span: EventSpan) -> list[tuple[Span, _Side]]:
+def _sides(live: Live, mart: Mart) -> dict[Span, _Side]:
+    """Every window of either side, by start, end and key."""
     rows = {name: n for n, name in enumerate(_names(live.results))}
     late = dict(zip(_names(live.late), live.late.events.tolist(), strict=True))
     groups: dict[Span, list[Span]] = {name: [name] for name in {*rows, *late}}
     if live.merges:
         groups = joined_spans(groups)
-    out = left_out([*groups, *mart.windows], span) if live.merges else set()
-    return [
-        (name, _side(groups.get(name, ()), rows, late))
+    return {
+        name: _side(groups.get(name, ()), rows, late)
         for name in sorted({*groups, *mart.windows}, key=lambda one: one[1:] + one[:1])
-        if name not in out and span.first_ms <= name.start_ms
-        if name.end_ms <= span.last_ms
-    ]
+    }
+
+
+def _overlaps(window: Span, span: EventSpan) -> bool:
+    return window.start_ms < span.last_ms and window.end_ms > span.first_ms
 
 
 def _side(
@@ -178,8 +195,15 @@ class _Judged:
         for metric in self._metrics:
             live = self._live[metric.name][rows[0]]
             mart = self._expected[metric.name][place]
-            if not _agree(metric, live, mart):
+            if not _agree(metric, live, mart, self._size(metric, name)):
                 yield Difference(*name, metric.name, live, mart)
+
+    def _size(self, metric: LiveMetric, name: Span) -> Number:
+        """What a quantile's bound is a share of."""
+        if not isinstance(metric.formula, Reading):
+            return None
+        place = self._mart.readings.index(metric.formula)
+        return self._mart.windows[name].sizes.get(place)
 
     def _compute(self, metric: LiveMetric) -> list[Number]:
         places = {one: n for n, one in enumerate(self._mart.readings)}
@@ -192,12 +216,12 @@ class _Judged:
         return _numbers(found.data, found.valid)
 
 
-def _agree(metric: LiveMetric, live: Number, mart: Number) -> bool:
+def _agree(metric: LiveMetric, live: Number, mart: Number, size: Number) -> bool:
     if live is None or mart is None:
         return live is None and mart is None
     figure = metric.formula.figure if isinstance(metric.formula, Reading) else None
     if figure is Figure.QUANTILE:
-        return math.isclose(live, mart, rel_tol=0, abs_tol=_off(mart, QUANTILE_ERROR))
+        return math.isclose(live, mart, rel_tol=0, abs_tol=_off(size, QUANTILE_ERROR))
     if figure is Figure.DISTINCT and mart > DISTINCT_EXACT:
         return abs(live - mart) <= DISTINCT_ERROR * mart
     if figure in (Figure.MIN, Figure.MAX) or isinstance(live, int):
@@ -205,9 +229,9 @@ def _agree(metric: LiveMetric, live: Number, mart: Number) -> bool:
     return math.isclose(live, mart, rel_tol=FLOAT_ERROR, abs_tol=FLOAT_ERROR)
 
 
-def _off(value: Number, share: float) -> float:
-    """The share of a value, and what rounding may add."""
-    return abs(value or 0) * share * (1 + FLOAT_ERROR)
+def _off(size: Number, share: float) -> float:
+    """The share of a size, and what rounding may add."""
+    return abs(size or 0) * share * (1 + FLOAT_ERROR) + FLOAT_ERROR
 
 
 def _is_stated(metric: LiveMetric) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from analytics_platform.contracts.streams import LiveWindow
+from analytics_platform.core.event_span import EventSpan
 from analytics_platform.core.exact_casts import quoted
 from analytics_platform.core.expression_sql import compile_sql
 from analytics_platform.core.expressions import Column
@@ -22,21 +23,25 @@ _GROUP = "window_key, start_ms, end_ms"
 class Rows:
     """Where the events are: a relation, its columns of key and time, and a condition.
 
-    `days` are start and end of the calendar days there are, in milliseconds.
+    `days` are start and end of the calendar days there are, in milliseconds. Rows `of`
+    another time are left out.
     """
 
     relation: str
     key: str
     time: str
     days: Sequence[tuple[int, int]] = ()
+    of: EventSpan | None = None
 
 
 def windows_sql(
     window: LiveWindow, rows: Rows, readings: Sequence[Reading], dialect: str
 ) -> str:
-    """Key, start, end, number of events, then one column per reading, by window.
+    """Key, start, end, number of events, one column per reading, then sizes, by window.
 
-    A quantile is the value at its rank, as SQL's percentile_disc has it.
+    A quantile is SQL's percentile_cont. For each one there is, in the order of the
+    readings, the size of the values between which it lies: interpolated likewise
+    between their absolute values.
     """
     values = [_value(one, dialect) for one in readings]
     kept = "".join(f", {text} as v{n}" for n, text in enumerate(values))
@@ -44,16 +49,29 @@ def windows_sql(
         (
             f"events as (select cast({quoted(rows.key)} as varchar) as window_key, "
             f"{instant_ms(rows.time)} as ts_ms{kept} from {rows.relation} "
-            f"where {quoted(rows.time)} is not null and {quoted(rows.key)} is not null)"
+            f"where {quoted(rows.time)} is not null and {quoted(rows.key)} is not null"
+            f"{_within(rows)})"
         ),
         *_cut(window, rows),
         _ranked(readings),
     ]
     figures = "".join(f", {_figure(one, n)} as r{n}" for n, one in enumerate(readings))
+    figures += "".join(
+        f", {_size(one.rank or 0, n)} as s{n}"
+        for n, one in enumerate(readings)
+        if one.figure is Figure.QUANTILE
+    )
     return (
         f"with {', '.join(steps)} select {_GROUP}, count(*) as events{figures} "
         f"from ranked group by {_GROUP} order by start_ms, end_ms, window_key"
     )
+
+
+def _within(rows: Rows) -> str:
+    if rows.of is None:
+        return ""
+    first, last = rows.of
+    return f" and {instant_ms(rows.time)} between {first} and {last}"
 
 
 def instant_ms(column: str) -> str:
@@ -157,6 +175,15 @@ def _figure(reading: Reading, n: int) -> str:
         case Figure.MEAN:
             return f"avg(cast(v{n} as double precision))"
         case Figure.QUANTILE:
-            rank = f"ceil({round(100 * (reading.rank or 0))} * n{n} / 100.0)"
-            return f"max(case when k{n} = {rank} then v{n} end)"
+            return f"percentile_cont({reading.rank}) within group (order by v{n})"
     return f"{reading.figure}(v{n})"
+
+
+def _size(rank: float, n: int) -> str:
+    """The sizes of the two values around a quantile, as it is interpolated."""
+    at = f"{round(100 * rank)} * (n{n} - 1)"
+    place, share = f"floor({at} / 100.0) + 1", f"mod({at}, 100) / 100.0"
+    return (
+        f"sum(case when k{n} = {place} then abs(v{n}) * (1 - {share}) "
+        f"when k{n} = {place} + 1 then abs(v{n}) * {share} end)"
+    )

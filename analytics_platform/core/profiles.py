@@ -107,8 +107,7 @@ def _column_changes(
         words = f"{was.null_share:.1%} → {now.null_share:.1%}"
         yield Change(now.name, ChangeKind.NULLS, words)
     if _grew(was, now):
-        words = f"{was.minimum} to {was.maximum} → {now.minimum} to {now.maximum}"
-        yield Change(now.name, ChangeKind.RANGE, words)
+        yield Change(now.name, ChangeKind.RANGE, f"{_range(was)} → {_range(now)}")
     few, many = sorted((was.distinct, now.distinct))
     if was.distinct <= FEW_VALUES and many > few * CARDINALITY_RATIO:
         words = f"{was.distinct:,} → {now.distinct:,}"
@@ -126,6 +125,15 @@ def _grew(was: ColumnProfile, now: ColumnProfile) -> bool:
         return False
     slack = (old_high - old_low) * RANGE_GROWTH
     return low < old_low - slack or high > old_high + slack
+
+
+def _range(column: ColumnProfile) -> str:
+    return f"{_shown(column.minimum)} to {_shown(column.maximum)}"
+
+
+def _shown(value: Scalar) -> str:
+    """Six digits are as many as anybody compares."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _number(value: Scalar) -> float | None:

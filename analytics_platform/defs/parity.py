@@ -10,7 +10,7 @@ import dagster as dg
 from analytics_platform.adapters.control_store.facade import ControlStore
 from analytics_platform.adapters.dbt_project import DbtProject
 from analytics_platform.clock import Clock
-from analytics_platform.contracts.domain import Domain, Severity
+from analytics_platform.contracts.domain import Domain
 from analytics_platform.contracts.records import Verdict
 from analytics_platform.contracts.streams import EventStream, LiveWindow
 from analytics_platform.defs.events import events_key
@@ -56,13 +56,14 @@ def _checks(stream: EventStream, windows: list[LiveWindow]) -> dg.AssetChecksDef
         store: dg.ResourceParam[ControlStore],
         dbt: dg.ResourceParam[DbtProject],
     ) -> Iterator[dg.AssetCheckResult]:
-        from analytics_platform.adapters.live_parity import audit_parity
+        from analytics_platform.adapters.live_parity import Subject, audit_parity
 
-        url = dbt.settings.stream_state_url
+        url, now = dbt.settings.stream_state_url, clock.now()
         with retrying(context.op_execution_context):
             manifest = json.loads(dbt.semantic_manifest_path.read_bytes())
-            found = audit_parity(dbt.warehouse, url, stream, windows, manifest)
-        run_id, now = context.run.run_id, clock.now()
+            subject = Subject(stream, windows, manifest)
+            found = audit_parity(dbt.warehouse, url, subject, now=now)
+        run_id = context.run.run_id
         store.verdicts.record([_verdict(stream, one, run_id, now) for one in found])
         yield from (_result(stream, one) for one in found)
 
@@ -77,7 +78,7 @@ def _verdict(
         partition=None,
         check=check_name(found.window),
         passed=found.passed,
-        severity=Severity.ERROR,
+        severity=found.severity,
         blocking=False,
         failing_rows=found.parity.differing,
         total_rows=found.parity.compared,
@@ -93,7 +94,7 @@ def _spec(stream: EventStream, window: LiveWindow) -> dg.AssetCheckSpec:
         asset=events_key(stream),
         additional_deps=[dg.AssetKey(stream.relation.split("."))],
         description=f"{stream.relation} has the figures of the live window "
-        f"{window.name}, late events counted in; comparing nothing is a failure.",
+        f"{window.name}, late events counted in; comparing nothing never passes.",
     )
 
 
@@ -121,7 +122,7 @@ def _result(stream: EventStream, found: "Judgement") -> dg.AssetCheckResult:
         asset_key=events_key(stream),
         check_name=check_name(found.window),
         passed=found.passed,
-        severity=dg.AssetCheckSeverity.ERROR,
+        severity=dg.AssetCheckSeverity[found.severity.name],
         description=found.detail,
         metadata=metadata,
     )

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from analytics_platform.contracts.domain import Domain
+from analytics_platform.defs.lineage import LIVE, OUTSIDE
 from analytics_platform.errors import InvalidUsage
 
 # Trained on a schedule, not with every new row: a training needs weeks of new data.
@@ -78,4 +79,4 @@ def automation_condition(
 
 
 def _is_external(spec: dg.AssetSpec) -> bool:
-    return spec.key.path[0] == "source" or spec.group_name == "outside"
+    return spec.key.path[0] == "source" or spec.group_name in {OUTSIDE, LIVE}

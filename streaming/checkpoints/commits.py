@@ -272,7 +272,9 @@ def _fenced(
         for one, move in pairs
     ]
     lost = [one.partition for one, _ in pairs]
-    return Fenced(pairs[0][0].source.topic, lost, why="; ".join(reasons))
+    names = {owners[one.id] for one, _ in pairs if one.id in owners}
+    topic = pairs[0][0].source.topic
+    return Fenced(topic, lost, why="; ".join(reasons), owners=names)
 
 
 def _result_rows(plan: Plan) -> Sequence[Row]:

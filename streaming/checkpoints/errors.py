@@ -9,11 +9,22 @@ Choice = Literal["earliest", "latest", "fail"]
 
 
 class Fenced(Conflict):
-    """Partitions belong to somebody else by now; nothing of the commit was written."""
+    """Partitions belong to somebody else by now; nothing of the commit was written.
 
-    def __init__(self, topic: str, partitions: Collection[int], *, why: str) -> None:
+    `owners` are the names of those to whom they belong, as far as they are known.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        partitions: Collection[int],
+        *,
+        why: str,
+        owners: Collection[str] = (),
+    ) -> None:
         self.topic = topic
         self.partitions = tuple(sorted(partitions))
+        self.owners = frozenset(owners)
         super().__init__(
             f"This process no longer owns {topic} {list(self.partitions)}: {why}.",
             hint="Drop their state; the new owner goes on from the last commit.",

@@ -8,12 +8,12 @@ from typing import Protocol
 
 from analytics_platform.errors import NotFound
 from streaming.hub.channels import Channel
-from streaming.hub.rings import Message, Ring
+from streaming.hub.rings import Ring
 from streaming.hub.subscriptions import Own, Span, read
 from streaming.hub.wire import (
     NO_CAUSE,
+    Batch,
     Cause,
-    Envelopes,
     Place,
     frame,
     payload_bytes,
@@ -21,8 +21,9 @@ from streaming.hub.wire import (
 
 _SHARED_FRAMES = 64  # at most 10 MB; clients that keep up need one or a few
 
-Latency = Callable[[Channel, float], None]
-"""Is told a channel and the seconds from a message's cause to its being handed out."""
+Latency = Callable[[Channel, float, int], None]
+"""Is told a channel, the seconds from a cause to the handing out of what follows from
+it, and how many messages that are."""
 
 
 class Reader(Protocol):
@@ -65,11 +66,10 @@ class Hub:
         self.published = dict.fromkeys(self.rings, 0)
         self._pace = pace or Pace()
         self._on_latency = on_latency
-        self._envelopes = {n: Envelopes(r.channel) for n, r in self.rings.items()}
         self._readers: dict[str, set[Reader]] = {name: set() for name in self.rings}
         self._clients: set[Reader] = set()
         self._dirty: set[str] = set()
-        self._caused: list[tuple[Channel, int]] = []
+        self._caused: list[tuple[Channel, int, int]] = []
         self._frames: dict[tuple[Span | Own, ...], bytes | None] = {}
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._next = 0.0
@@ -95,31 +95,37 @@ class Hub:
         Raises:
             NotFound: there is no such channel.
         """
+        batch = Batch([key], [payload_bytes(payload)], [(cause, 1)])
+        self.publish_all(channel, batch)
         ring = self.ring(channel)
-        place = Place(ring.epoch, ring.last + 1)
-        self.receive(channel, place, key, payload_bytes(payload), cause=cause)
-        return place
+        return Place(ring.epoch, ring.last)
 
-    def receive(
-        self,
-        channel: str,
-        place: Place,
-        key: str | None,
-        payload: bytes,
-        *,
-        cause: Cause = NO_CAUSE,
-    ) -> None:
-        """Take over a message with a place given elsewhere; an old one is ignored."""
+    def publish_all(self, channel: str, batch: Batch) -> None:
+        """Give several messages to every reader of a channel, as `publish` does.
+
+        Raises:
+            NotFound: there is no such channel.
+        """
         ring = self.ring(channel)
-        if place.epoch != ring.epoch:
-            ring.restart(place.epoch, last=place.sequence - 1)
-        if place.sequence <= ring.last:
+        self.receive(channel, Place(ring.epoch, ring.last + 1), batch)
+
+    def receive(self, channel: str, first: Place, batch: Batch) -> None:
+        """Take over messages with places given elsewhere; old ones are ignored."""
+        ring = self.ring(channel)
+        if first.epoch != ring.epoch:
+            ring.restart(first.epoch, last=first.sequence - 1)
+        known = max(0, ring.last + 1 - first.sequence)
+        batch = batch.after(known)
+        if not len(batch):
             return
-        data = self._envelopes[channel].write(place, key, payload, cause)
-        ring.append(Message(place.sequence, key, data))
-        self.published[channel] += 1
-        if self._on_latency and cause.sent_ms is not None:
-            self._caused.append((ring.channel, cause.sent_ms))
+        ring.append(first.sequence + known, batch)
+        self.published[channel] += len(batch)
+        if self._on_latency:
+            self._caused += [
+                (ring.channel, cause.sent_ms, count)
+                for cause, count in batch.causes
+                if cause.sent_ms is not None
+            ]
         self._dirty.add(channel)
         if self._timer is None:
             self._ask_for_frames()
@@ -200,6 +206,6 @@ class Hub:
     def _tell_latency(self) -> None:
         if self._on_latency:
             now_ms = time.time_ns() / 1e6  # producers stamp records by the wall clock
-            for channel, sent_ms in self._caused:
-                self._on_latency(channel, (now_ms - sent_ms) / 1000)
+            for channel, sent_ms, count in self._caused:
+                self._on_latency(channel, (now_ms - sent_ms) / 1000, count)
         self._caused.clear()

@@ -139,12 +139,16 @@ class Subscription:
         self._markers.append(marker(type, self.ring.channel.name, self.epoch, **fields))
 
 
-def wanted(messages: Iterable[Message], keys: frozenset[str] | None) -> list[Message]:
+def wanted(messages: list[Message], keys: frozenset[str] | None) -> list[Message]:
     """The messages of these keys; None is every key."""
-    return [one for one in messages if keys is None or one.key in keys]
+    if keys is None:
+        return messages
+    return [one for one in messages if one.key in keys]
 
 
 def read(ring: Ring, span: Span) -> list[bytes]:
     """The messages of a span just taken from this ring."""
-    messages = ring.after(span.after, span.last - span.after)
-    return [message.data for message in wanted(messages, span.keys)]
+    count = span.last - span.after
+    if span.keys is None:
+        return ring.texts_after(span.after, count)
+    return [one.data for one in wanted(ring.after(span.after, count), span.keys)]

@@ -1,12 +1,16 @@
 """The JSON that goes to clients: messages, markers, frames; the protocol's words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import accumulate, chain, groupby, repeat
 
+import msgspec
 import orjson
 
 from streaming.hub.channels import Channel
+
+_keys = msgspec.json.Encoder()
 
 
 class Close(IntEnum):
@@ -32,6 +36,9 @@ class Cause:
 
 NO_CAUSE = Cause()
 
+Run = tuple[Cause, int]
+"""A cause, and how many messages in a row follow from it."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -39,6 +46,47 @@ class Place:
 
     epoch: int
     sequence: int
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """n messages of one channel in their order: keys, JSON without line ends, causes.
+
+    The runs of `causes` add up to n.
+    """
+
+    keys: Sequence[str | None]
+    payloads: Sequence[bytes]
+    causes: Sequence[Run]
+
+    def __len__(self) -> int:
+        return len(self.payloads)
+
+    def after(self, count: int) -> "Batch":
+        """All but the first `count` messages."""
+        if not count:
+            return self
+        return Batch(self.keys[count:], self.payloads[count:], self._runs(count))
+
+    def at(self, rows: Sequence[int]) -> "Batch":
+        """The messages at some places."""
+        causes = list(chain.from_iterable(repeat(*run) for run in self.causes))
+        runs = groupby((causes[row] for row in rows), key=id)
+        same = [list(run) for _, run in runs]
+        return Batch(
+            [self.keys[row] for row in rows],
+            [self.payloads[row] for row in rows],
+            [(run[0], len(run)) for run in same],
+        )
+
+    def _runs(self, count: int) -> list[Run]:
+        ends = accumulate(size for _, size in self.causes)
+        left = zip(self.causes, ends, strict=True)
+        return [
+            (cause, min(size, end - count))
+            for (cause, size), end in left
+            if end > count
+        ]
 
 
 def payload_bytes(payload: bytes | Mapping[str, object]) -> bytes:
@@ -57,21 +105,33 @@ class Envelopes:
         kind = orjson.dumps(channel.kind)
         self._head = b'{"type":"message","channel":%b,"kind":%b,"epoch":' % (name, kind)
 
-    def write(
-        self, place: Place, key: str | None, payload: bytes, cause: Cause
-    ) -> bytes:
-        """The JSON of one message."""
-        parts = [
-            self._head,
-            b'%d,"sequence":%d,"key":' % (place.epoch, place.sequence),
-            b"null" if key is None else orjson.dumps(key),
-        ]
-        if cause.sent_ms is not None:
-            parts.append(b',"sent_ms":%d' % cause.sent_ms)
-        if cause.trace is not None:
-            parts.append(b',"trace":%b' % orjson.dumps(cause.trace))
-        parts += (b',"data":', payload, b"}")
-        return b"".join(parts)
+    def write(self, epoch: int, sequences: Sequence[int], batch: Batch) -> list[bytes]:
+        """The JSON of each message; `sequences` are their places in the epoch."""
+        count = len(batch)
+        if not count:
+            return []
+        parts = zip(
+            repeat(b'%b%d,"sequence":' % (self._head, epoch), count),
+            orjson.dumps(list(sequences))[1:-1].split(b","),
+            repeat(b',"key":', count),
+            _keys.encode_lines(batch.keys)[:-1].split(b"\n"),
+            chain.from_iterable(map(_tails, batch.causes)),
+            batch.payloads,
+            repeat(b"}", count),
+            strict=True,
+        )
+        return list(map(b"".join, parts))
+
+
+def _tails(run: Run) -> Iterator[bytes]:
+    """What stands between key and payload of the messages of one cause."""
+    cause, count = run
+    parts = []
+    if cause.sent_ms is not None:
+        parts.append(b',"sent_ms":%d' % cause.sent_ms)
+    if cause.trace is not None:
+        parts.append(b',"trace":%b' % orjson.dumps(cause.trace))
+    return repeat(b"".join((*parts, b',"data":')), count)
 
 
 def frame(items: Sequence[bytes]) -> bytes:

@@ -98,8 +98,10 @@ class Emissions:
     OUT_OF_RANGE and DUPLICATE. For a window or retraction `starts` and `ends` name it,
     and a later line of the same key, start and end replaces it. For a late event they
     span the windows that it missed, `counts` of them. `events` is the event's place in
-    the batch, -1 for windows and retractions. `partitions` is where the key belongs.
-    `step_ms` lies between the starts of one window and the next, 0 if nothing fixed.
+    the batch; for windows and retractions that of the event that led to them by being
+    late or by moving the watermark, -1 if no event did. `partitions` is where the key
+    belongs. `step_ms` lies between the starts of one window and the next, 0 if nothing
+    fixed.
     """
 
     slots: Sequence[SlotSpec]
@@ -146,7 +148,7 @@ class Emissions:
 
     @property
     def events(self) -> Integers:
-        """Place in the batch of the event that the line is about, or -1."""
+        """Place in the batch of the event that the line is about or follows from."""
         return self.lines[:, EVENT]
 
     def of(self, *kinds: int) -> "Emissions":

@@ -16,6 +16,7 @@ from streaming.windows.days import CalendarDays
 from streaming.windows.definition import StreamRules, WindowDefinition
 from streaming.windows.emissions import Emissions, joined
 from streaming.windows.extraction import extract, mark_kept
+from streaming.windows.forgetting import disown, keys_in_use, without_closed
 from streaming.windows.insertion import insert, renamed
 from streaming.windows.intake import to_events
 from streaming.windows.kept_state import DELTA, SNAPSHOT, kept_form
@@ -131,17 +132,34 @@ class WindowEngine:
         mark_kept(self._state)
         return found
 
-    def snapshot(self) -> dict[int, bytes]:
+    def snapshot(self, partitions: Collection[int] | None = None) -> dict[int, bytes]:
         """All of each partition's state; what `delta` gives next does not change."""
-        return self._extracted(SNAPSHOT)
+        return self._extracted(SNAPSHOT, partitions)
 
-    def _extracted(self, kind: int) -> dict[int, bytes]:
+    def _extracted(
+        self, kind: int, partitions: Collection[int] | None = None
+    ) -> dict[int, bytes]:
         return {
             partition: self._form.encode(
                 kind, extract(self._state, partition, changed=kind == DELTA)
             )
             for partition in self.assigned
+            if partitions is None or partition in partitions
         }
+
+    def forget_closed(self) -> None:
+        """Give up now what no event can count for any more; it is done when needed."""
+        self._state = without_closed(self._state, self._kernels)
+
+    def uses(self, keys: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Of which of n keys something is held, or a change was not kept yet."""
+        used = keys_in_use(self._state)
+        known = keys < used.size
+        return known & used[np.where(known, keys, 0)] if used.size else known
+
+    def disown(self, keys: NDArray[np.int32]) -> None:
+        """Forget keys that are not used; their ids may stand for other keys."""
+        disown(self._state, keys)
 
     def revoke(self, partitions: Collection[int]) -> None:
         """Forget partitions and the state of all keys that came from them."""

@@ -111,21 +111,33 @@ def gather_histogram(state: State, cell: int, slot: int, found: int) -> int:
     return found
 
 
-def quantile(state: State, found: int, rank: int) -> float:
-    """The value at a rank, counted from 0, of all gathered chunks in order of place."""
+def neighbours(state: State, found: int, rank: int) -> tuple[float, float]:
+    """The values at a rank, counted from 0, and the next, of all gathered chunks.
+
+    Chunks are in order of place. The value at the last rank is its own next one.
+    """
     listed = state.gathered
     chunks = state.chunks
     before = 0
     begin = 0
+    at_rank = math.nan
+    is_there = False
     while begin < found:
         place = listed[begin] >> 32
         end = begin
         while end < found and listed[end] >> 32 == place:
             end += 1
         for b in range(BINS):
+            held = 0
             for at in range(begin, end):
-                before += chunks[listed[at] & 0xFFFFFFFF, BODY + b]
-            if before > rank:
-                return value_of(place * BINS + b)
+                held += chunks[listed[at] & 0xFFFFFFFF, BODY + b]
+            before += held
+            if held and before > rank:
+                value = value_of(place * BINS + b)
+                if not is_there:
+                    at_rank = value
+                    is_there = True
+                if before > rank + 1:
+                    return at_rank, value
         begin = end
-    return math.nan
+    return at_rank, at_rank

@@ -42,6 +42,7 @@ LIMIT_MS = 1 << 60
     REMEMBERED,
     REVISED,
     TIMERS,
+    CAUSE,  # the event of the batch that was taken last, -1 before the first
     SIZE,
     SLIDE,
     OFFSET,
@@ -55,7 +56,7 @@ LIMIT_MS = 1 << 60
     SETS_AT,
     KNOWN_AT,
     CLOCK,
-) = range(26)
+) = range(27)
 
 # Columns of partitions. `FLOOR` is how far windows were emitted when it was taken.
 STATUS, GREATEST, RETURNED, SEEN, FLOOR, PARTITION_COLUMNS = range(6)

@@ -1,9 +1,12 @@
 """Kernels of output: lines in order of emission, and the aggregates of windows."""
 
+import math
+
 from streaming.windows.cells import add_real, add_whole
 from streaming.windows.distinct import clear_union, join_union, union_size
-from streaming.windows.histograms import gather_histogram, quantile
+from streaming.windows.histograms import gather_histogram, neighbours
 from streaming.windows.layout import (
+    CAUSE,
     COUNT,
     END,
     EVENT,
@@ -29,8 +32,6 @@ from streaming.windows.layout import (
 )
 from streaming.windows.sorting import sort_longs
 
-NO_EVENT = -1
-
 
 def write_line(  # noqa: PLR0913, PLR0917 - the columns of a line
     state: State, kind: int, key: int, start: int, end: int, count: int, event: int
@@ -51,7 +52,7 @@ def write_line(  # noqa: PLR0913, PLR0917 - the columns of a line
 
 def begin_window(state: State, key: int, start: int, end: int) -> int:
     """Add the line of a window of which nothing is counted yet."""
-    line = write_line(state, WINDOW, key, start, end, 0, NO_EVENT)
+    line = write_line(state, WINDOW, key, start, end, 0, state.clock[CAUSE])
     real = state.line_real[line]
     for f in range(real.shape[0]):
         real[f, NUMBER] = 0.0
@@ -90,14 +91,15 @@ def read_session(state: State, line: int, cell: int) -> None:
 
 
 def read_quantiles(state: State, line: int, slot: int, found: int) -> None:
-    """Write the quantiles of the gathered chunks, kept within least and most.
+    """Write the quantiles of the gathered chunks, by linear interpolation.
 
-    The rank of a quantile q of n values is SQL's percentile_disc: ceil(q * n).
+    A quantile q of n values lies at q * (n - 1), as SQL's percentile_cont has it. The
+    least and the most are exact. No value has no quantile: NaN.
     """
     source = state.quantile_slots[slot, 1]
     if state.quantile_slots[slot, 0]:
         whole = state.line_whole[line, source]
-        number = whole[NUMBER]
+        number = int(whole[NUMBER])
         least = float(whole[WHOLE_LEAST])
         most = float(whole[WHOLE_MOST])
     else:
@@ -107,8 +109,12 @@ def read_quantiles(state: State, line: int, slot: int, found: int) -> None:
         most = real[MOST]
     sort_longs(state.gathered, found)
     for at, percent in enumerate(PERCENTILES):
-        rank = -((-percent * number) // 100) - 1
-        value = quantile(state, found, rank)
-        state.estimates[line, len(PERCENTILES) * slot + at] = min(
-            max(value, least), most
-        )
+        value = math.nan
+        if number > 0:
+            rank = percent * (number - 1) // 100
+            share = percent * (number - 1) % 100 / 100.0
+            low, high = neighbours(state, found, rank)
+            low = least if rank == 0 else min(max(low, least), most)
+            high = most if rank + 2 >= number else min(max(high, least), most)
+            value = low + (high - low) * share
+        state.estimates[line, len(PERCENTILES) * slot + at] = value

@@ -5,6 +5,7 @@ from streaming.windows.distinct import MOST_SETS
 from streaming.windows.duplicates import is_duplicate
 from streaming.windows.layout import (
     BEGIN,
+    CAUSE,
     CELLS_FULL,
     DONE,
     DUE,
@@ -41,7 +42,6 @@ from streaming.windows.layout import (
     State,
 )
 from streaming.windows.lines import (
-    NO_EVENT,
     begin_window,
     read_session,
     write_line,
@@ -64,12 +64,14 @@ OPEN, EMITTED, MERGED = 1, 2, 3
 def run_sessions(state: State, events: Events, begin: int) -> tuple[int, int]:
     """Take events from `begin` on; gives the first not taken, and why it was not."""
     i = begin
+    state.clock[CAUSE] = begin - 1
     while True:
         status = close_due(state)
         if status == DONE and i < events.longs.shape[1]:
             status = lacking_for_session(state, events, i)
         if status != DONE or i == events.longs.shape[1]:
             return i, status
+        state.clock[CAUSE] = i
         take_session_event(state, events, i)
         i += 1
 
@@ -184,7 +186,13 @@ def retract_if_changed(state: State, cell: int, low: int, high: int) -> None:
     end = state.facts[cell, FINISH]
     if state.facts[cell, STAGE] == EMITTED and (start != low or end != high):
         write_line(
-            state, RETRACTION, state.cells[cell, OF_KEY], start, end, 0, NO_EVENT
+            state,
+            RETRACTION,
+            state.cells[cell, OF_KEY],
+            start,
+            end,
+            0,
+            state.clock[CAUSE],
         )
         state.facts[cell, STAGE] = 0
         state.facts[cell, TIMES] = 0

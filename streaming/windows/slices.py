@@ -6,6 +6,7 @@ from streaming.windows.duplicates import is_duplicate, put_copy
 from streaming.windows.histograms import gather_histogram
 from streaming.windows.layout import (
     CALENDAR,
+    CAUSE,
     CELLS_FULL,
     CHOSEN,
     CHUNKS_FULL,
@@ -73,6 +74,7 @@ from streaming.windows.lines import (
 from streaming.windows.rows import (
     cell_in_row,
     end_in_row,
+    find_row,
     first_ending_after,
     forget_closed,
     next_end,
@@ -94,12 +96,14 @@ from streaming.windows.watermarks import (
 def run_slices(state: State, events: Events, begin: int) -> tuple[int, int]:
     """Take events from `begin` on; gives the first not taken, and why it was not."""
     i = begin
+    state.clock[CAUSE] = begin - 1
     while True:
         status = fire_due(state)
         if status == DONE and i < events.longs.shape[1]:
             status = lacking(state, events, i)
         if status != DONE or i == events.longs.shape[1]:
             return i, status
+        state.clock[CAUSE] = i
         take_event(state, events, i)
         i += 1
 
@@ -317,7 +321,12 @@ def copy_revised(state: State, into: Long) -> None:
     for place in range(table.shape[0]):
         if not table[place, FLAG]:
             continue
+        window = table[place, LEFT]
         closed = emitted_until(state, table[place, NOTE]) - state.clock[LATENESS]
-        if state.clock[CALENDAR] or end_of(state, table[place, LEFT]) > closed:
+        if state.clock[CALENDAR]:
+            is_open = find_row(state, window, window) >= 0
+        else:
+            is_open = end_of(state, window) > closed
+        if is_open:
             put_copy(table, place, into)
             state.clock[REVISED] += 1

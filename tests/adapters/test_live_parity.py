@@ -1,6 +1,7 @@
 """Live windows judged by the mart: equal, tampered with, late, repeated, or absent."""
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,14 @@ import pytest
 
 from analytics_platform.adapters.control_store.migrations import migrate
 from analytics_platform.adapters.duckdb_warehouse import DuckDBWarehouse
-from analytics_platform.adapters.live_parity import Judgement, audit_parity
+from analytics_platform.adapters.live_parity import Judgement, Subject, audit_parity
 from analytics_platform.adapters.warehouse import Warehouse
+from analytics_platform.contracts.domain import Severity
 from analytics_platform.settings import Settings
 from tests.support.live_runs import (
     MINUTE,
     SHAPES,
+    START,
     STREAM,
     LiveRun,
     live_window,
@@ -22,6 +25,7 @@ from tests.support.live_runs import (
 )
 
 WINDOWS = [live_window(shape) for shape in SHAPES]
+LATER = datetime(2024, 1, 1, tzinfo=UTC)  # so that no time-out is known to be over
 
 
 @pytest.fixture
@@ -39,7 +43,8 @@ def url(tmp_path: Path) -> str:
 def judged(
     warehouse: Warehouse, run: LiveRun, metrics: dict[str, Any] | None = None
 ) -> dict[str, Judgement]:
-    found = audit_parity(warehouse, run.url, STREAM, WINDOWS, metrics or run.metrics)
+    subject = Subject(STREAM, WINDOWS, metrics or run.metrics)
+    found = audit_parity(warehouse, run.url, subject, now=LATER)
     return {one.window: one for one in found}
 
 
@@ -150,21 +155,60 @@ def test_windows_that_were_not_read_to_their_end_are_not_compared(
     assert found.parity.compared == 0
 
 
-def test_comparing_nothing_is_red_once_there_are_events(
+def test_comparing_nothing_is_a_warning_until_something_should_have_been_compared(
     warehouse: Warehouse, url: str
 ) -> None:
     run = LiveRun(url, returns(100))
     nothing = judged(warehouse, run)["tumbling"]
-    assert nothing.passed
-    assert "nothing to compare" in nothing.detail
+    assert (nothing.passed, nothing.severity) == (False, Severity.WARN)
+    assert "no event was ever loaded" in nothing.detail
     with warehouse.session() as session:
         run.load(session)
-    assert "no sidecar" in judged(warehouse, run)["tumbling"].detail
+    absent = judged(warehouse, run)["tumbling"]
+    assert (absent.passed, absent.severity) == (False, Severity.ERROR)
+    assert "none emitted" in absent.detail
     run.stream(*WINDOWS)
     change(warehouse, "delete from marts.fct_rentals")
     empty = judged(warehouse, run)["tumbling"]
-    assert not empty.passed
+    assert (empty.passed, empty.severity) == (False, Severity.ERROR)
     assert empty.parity.compared == 0
+    assert "fct_rentals has rows of no time" in empty.detail
+
+
+@pytest.mark.parametrize(
+    ("hours", "severity"), [(10, Severity.WARN), (13, Severity.ERROR)]
+)
+def test_the_first_windows_are_awaited_as_long_as_events_settle(
+    warehouse: Warehouse, url: str, hours: int, severity: Severity
+) -> None:
+    # settles_after is 3 h: left out at the start, at the end, and for the mart's rows;
+    # a window of an hour lies within what is left where events fill 11 h.
+    few = [one for one in returns(2_000) if one.at < START + timedelta(hours=hours)]
+    run = streamed(warehouse, LiveRun(url, few))
+    change(
+        warehouse,
+        "delete from marts.fct_rentals where returned_at_utc > "
+        f"timestamp '{START:%Y-%m-%d}' + interval 6 hour",
+    )
+    found = judged(warehouse, run)["tumbling"]
+    assert (found.parity.compared, found.passed) == (0, False)
+    assert found.severity is severity
+    if severity is Severity.WARN:
+        assert "once events reach 2010-09-08 11:" in found.detail
+
+
+def test_windows_that_a_partition_without_events_holds_open_are_not_compared(
+    warehouse: Warehouse, url: str
+) -> None:
+    # No station is in the third partition, and no time-out lets it be idle.
+    run = streamed(warehouse, LiveRun(url, returns(1_000), partitions=9))
+    for name, one in judged(warehouse, run).items():
+        assert (one.parity.compared, one.severity) == (0, Severity.WARN), name
+        assert "held open" in one.detail
+    subject = Subject(STREAM, WINDOWS, run.metrics)
+    as_in_life = START + timedelta(days=4)
+    found = audit_parity(warehouse, url, subject, now=as_in_life)
+    assert {(one.severity, one.passed) for one in found} == {(Severity.ERROR, False)}
 
 
 def test_a_state_database_that_was_never_made_has_no_windows(
@@ -173,7 +217,9 @@ def test_a_state_database_that_was_never_made_has_no_windows(
     run = LiveRun(f"sqlite:///{tmp_path / 'other.sqlite'}", returns(100))
     with warehouse.session() as session:
         run.load(session)
-    assert "no sidecar" in judged(warehouse, run)["tumbling"].detail
+    found = judged(warehouse, run)["tumbling"]
+    assert found.severity is Severity.ERROR
+    assert "the sidecar has not read" in found.detail
 
 
 def test_a_window_may_wait_for_late_events(warehouse: Warehouse, url: str) -> None:
@@ -183,6 +229,7 @@ def test_a_window_may_wait_for_late_events(warehouse: Warehouse, url: str) -> No
     run.stream(window)
     with warehouse.session() as session:
         run.load(session)
-    (found,) = audit_parity(warehouse, url, STREAM, [window], run.metrics)
+    subject = Subject(STREAM, [window], run.metrics)
+    (found,) = audit_parity(warehouse, url, subject, now=LATER)
     assert found.passed
     assert found.parity.with_late == 0

@@ -1,6 +1,7 @@
 """What readers see of committed results, on both databases."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,21 @@ def test_retracted_windows_are_gone(url: str, reader: LiveResultReader) -> None:
     store.commit(commit(Move(1, 1, 2), results=[ResultBlob.of(WINDOW, 0, gone)]))
     store.close()
     assert rows(reader.results(reader.source(WINDOW), ALWAYS)) == []
+
+
+def test_windows_have_been_emitted_until_the_end_of_the_newest(
+    url: str, reader: LiveResultReader
+) -> None:
+    store = owning_store(url, partitions=[0, 1])
+    store.commit(commit(Move(1, 0, 1), results=[blob(0, ("a", 0, 1, 5))]))
+    source = reader.source(WINDOW)
+    (end,) = reader.results(source, ALWAYS).end_ms.tolist()
+    assert reader.emitted_until(source) == end
+    more = [blob(0, ("a", 60_000, 1, 1)), blob(1, ("b", 0, 1, 1))]
+    store.commit(commit(Move(1, 1, 2), Move(1, 0, 1), results=more))
+    store.close()
+    assert reader.emitted_until(source) == end + 60_000
+    assert reader.emitted_until(replace(source, id=source.id + 1)) is None
 
 
 def test_late_events_are_counted_by_window(url: str, reader: LiveResultReader) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from pydantic import SecretStr
 
@@ -124,7 +125,7 @@ def figures(values: list[int | None]) -> dict[str, float | None]:
         "shortest": known[0] if some else None,
         "total_minutes": sum(known) if some else None,
         "kinds_of_length": len(set(known)),
-        "p90": known[-(-9 * len(known) // 10) - 1] if some else None,
+        "p90": np.percentile(known, 90) if some else None,
     }
 
 
@@ -153,7 +154,7 @@ def test_sql_cuts_the_windows_that_were_cut_by_hand(
     found = session.rows(windows_sql(live_window(shape), rows, readings, dialect))
     expected = CUTS[shape](some)
     assert {(key, start, end) for key, start, end, *_ in found} == set(expected)
-    for place, start, end, count, *values in found:
+    for place, start, end, count, *values, size in found:
         held = expected[str(place), int(str(start)), int(str(end))]
         assert count == len(held)
         known = figures(held)
@@ -162,6 +163,28 @@ def test_sql_cuts_the_windows_that_were_cut_by_hand(
             for one, value in zip(simple, values, strict=True)
         }
         assert shown == {name: pytest.approx(known[name]) for name in shown}
+        # Minutes are positive, so that the size of a quantile is itself.
+        assert (size is None) is (known["p90"] is None)
+        assert size is None or float(str(size)) == pytest.approx(known["p90"])
+
+
+def test_the_size_of_a_quantile_is_that_of_the_values_around_it(
+    warehouse: tuple[Session, str],
+) -> None:
+    session, dialect = warehouse
+    session.execute(
+        "create table rides (place text, came_at timestamp, duration_minutes bigint)"
+    )
+    for minutes in ("-2", "3", "null"):
+        session.execute(f"insert into rides values ('a', '2010-09-08', {minutes})")
+    p90 = live_metric(semantics(), "p90").formula
+    assert isinstance(p90, Reading)
+    rows = Rows("rides", "place", "came_at")
+    sql = windows_sql(live_window("tumbling"), rows, [p90], dialect)
+    [(_, _, _, count, value, size)] = session.rows(sql)
+    assert count == 3
+    assert float(str(value)) == pytest.approx(-2 + 5 * 0.9)
+    assert float(str(size)) == pytest.approx(2 * 0.1 + 3 * 0.9)
 
 
 def test_instants_before_1970_belong_to_the_window_they_are_in(

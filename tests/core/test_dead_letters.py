@@ -23,6 +23,7 @@ letters = st.builds(
     message=st.text(max_size=9),
     at_ms=st.integers(0, 2**50),
     replays=st.integers(0, 9),
+    prediction=st.none() | st.text(max_size=9),
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analytics_platform.core.event_rows import EventTable, Fault, read_event
+from analytics_platform.core.event_rows import EventReader, EventTable, Fault
 from streaming.decoding import Decoder
 from tests.domains.toy.streams import RIDES
 from tests.support.raw_records import FakeRecords
@@ -26,7 +26,7 @@ def encoded(**changes: Any) -> bytes:
 
 
 def test_an_event_is_a_row_with_null_for_what_is_left_out() -> None:
-    found = read_event(RIDES, encoded(duration_minutes=7, unknown="x"))
+    found = EventReader(RIDES).read(encoded(duration_minutes=7, unknown="x"))
     assert found == {
         **GOOD,
         "at": datetime.fromisoformat("2010-09-09T02:40:00.123"),
@@ -66,7 +66,7 @@ def test_an_event_is_a_row_with_null_for_what_is_left_out() -> None:
 def test_batch_and_stream_refuse_the_same_records(
     value: bytes | None, error: str | None
 ) -> None:
-    found = read_event(RIDES, value)
+    found = EventReader(RIDES).read(value)
     assert (found.error if isinstance(found, Fault) else None) == error
     names = [field.name for field in RIDES.fields]
     live = Decoder(RIDES, names).decode(FakeRecords([value]))

@@ -9,6 +9,7 @@ from analytics_platform.core.event_span import (
     Seen,
     covered_span,
     next_range,
+    reached_by_all,
 )
 
 WHERE = ("orders", 0)
@@ -56,3 +57,15 @@ def test_nothing_is_covered_where_a_partition_with_events_was_not_read() -> None
     marks = [Mark(0, 0, 100), Mark(1, 0, 150)]
     assert covered_span({0: Seen(0, 10)}, marks) is None
     assert covered_span({}, []) is None
+
+
+def test_all_partitions_have_reached_what_the_last_of_them_has() -> None:
+    marks = [Mark(0, 0, 100), Mark(0, 9, 500), Mark(1, 0, 300), Mark(1, 4, 350)]
+    assert reached_by_all({0: Seen(0, 10), 1: Seen(0, 5)}, marks) == 350
+    assert reached_by_all({0: Seen(0, 10), 1: Seen(0, 4)}, marks) == 300
+    assert reached_by_all({0: Seen(0, 10)}, marks) == 500
+
+
+def test_a_partition_without_events_has_reached_nothing() -> None:
+    assert reached_by_all({0: Seen(0, 10), 1: Seen(0, 0)}, [Mark(0, 0, 1)]) is None
+    assert reached_by_all({}, []) is None

@@ -73,7 +73,10 @@ def mart(
     figure: Figure = Figure.SUM,
     repeats: Mapping[str, Sequence[int]] | None = None,
 ) -> Mart:
-    windows = {name: MartWindow(n, (value,)) for name, (n, value) in rows.items()}
+    windows = {
+        name: MartWindow(n, (value,), {0: abs(value or 0)})
+        for name, (n, value) in rows.items()
+    }
     return Mart(windows, [Reading(VALUE, figure, 0.5)], repeats or {})
 
 
@@ -146,6 +149,20 @@ def test_figures_agree_within_their_bounds(
     assert found.passed is same
 
 
+@pytest.mark.parametrize(("shown", "passes"), [(0.474, False), (0.476, True)])
+def test_a_quantile_is_off_by_a_share_of_the_values_around_it(
+    shown: float, *, passes: bool
+) -> None:
+    # -2 and 3, interpolated: 0.5; each within 1 %: 0.02 * 0.5 + 0.03 * 0.5 = 0.025
+    reading = Reading(VALUE, Figure.QUANTILE, 0.5)
+    between = Mart({A: MartWindow(2, (0.5,), {0: 2.5})}, [reading])
+    assert QUANTILE_ERROR == 0.01
+    found = compare([metric(Figure.QUANTILE)], live({A: (2, shown)}), between, SPAN)
+    assert found.passed is passes
+    near = compare([metric(Figure.QUANTILE)], live({A: (2, 0.5249)}), between, SPAN)
+    assert near.passed
+
+
 def test_a_session_that_a_late_event_would_have_joined_is_one_in_the_mart() -> None:
     # live   |0 ---- 10|        |14 -- 24|     late  |8 -- 18|
     # mart   |0 ----------------------- 24|
@@ -161,10 +178,10 @@ def test_sessions_that_reach_beyond_the_span_are_not_compared() -> None:
     span = EventSpan(10, 100)
     inside: dict[Span, tuple[int, Number]] = {Span("a", 40, 60): (1, 2)}
     streamed = live({Span("a", 12, 30): (2, 5), **inside}, merges=True)
-    found = compare(
-        [metric()], streamed, mart({Span("a", 5, 30): (3, 9), **inside}), span
-    )
-    assert (found.compared, found.passed) == (1, True)
+    long_ago: dict[Span, tuple[int, Number]] = {Span("a", 0, 3): (1, 2)}
+    before = {**long_ago, Span("a", 5, 30): (3, 9)}
+    found = compare([metric()], streamed, mart({**before, **inside}), span)
+    assert (found.compared, found.beyond, found.passed) == (1, 2, True)
 
 
 def test_formulas_over_estimates_are_named_and_not_compared() -> None:

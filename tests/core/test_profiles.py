@@ -86,6 +86,12 @@ def test_a_range_that_grew_by_more_than_a_tenth_is_told(
     assert kinds(before, after) == ([ChangeKind.RANGE] if told else [])
 
 
+def test_a_range_is_told_in_six_digits() -> None:
+    before, after = column(minimum=0.0, maximum=0.1 / 3), column(minimum=0, maximum=1e3)
+    (found,) = compare(table(before), table(after))
+    assert found.change == "0 to 0.0333333 → 0 to 1000"
+
+
 def test_texts_and_booleans_have_no_range_to_grow() -> None:
     assert (
         kinds(column(minimum="a", maximum="b"), column(minimum="a", maximum="z")) == []

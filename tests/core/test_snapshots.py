@@ -64,6 +64,13 @@ def test_the_status_is_green_when_failures_are_documented() -> None:
     assert status([verdict(passed=True), verdict(known_defect=True)]) == "green"
 
 
+def test_a_warning_that_there_was_nothing_to_judge_leaves_it_green() -> None:
+    silent = verdict(severity=Severity.WARN)
+    assert status([silent.model_copy(update={"total_rows": 0})]) == "green"
+    red = verdict(severity=Severity.ERROR)
+    assert status([red.model_copy(update={"total_rows": 0})]) == "warning"
+
+
 @pytest.mark.parametrize(
     "bad", [verdict(severity=Severity.WARN), verdict(blocking=False)]
 )

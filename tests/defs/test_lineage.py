@@ -5,6 +5,7 @@ import dagster as dg
 from analytics_platform.core.lineage import Column
 from analytics_platform.defs import lineage
 from analytics_platform.defs.known_lineage import known_lineage
+from analytics_platform.domains.loader import load_domain
 from tests.support.model_domain import DOMAIN
 from tests.support.order_snapshot import REPORT
 
@@ -112,6 +113,29 @@ def test_what_lives_outside_has_nodes_with_owners() -> None:
     assert all(spec.owners and spec.description for spec in specs.values())
     upstream = {dep.asset_key.to_user_string() for dep in specs["registry/mlflow"].deps}
     assert upstream == {"releases/delay", "releases/late"}
+
+
+def test_what_is_live_hangs_on_its_topic_its_snapshot_and_its_release() -> None:
+    specs = {
+        spec.key.to_user_string(): spec
+        for spec in lineage.build(
+            load_domain("analytics_platform.domains.flights")
+        ).assets
+        or ()
+        if isinstance(spec, dg.AssetSpec) and spec.group_name == "live"
+    }
+    upstream = {
+        name: {dep.asset_key.to_user_string() for dep in spec.deps}
+        for name, spec in specs.items()
+    }
+    both = {"source/kafka/flight_events", "published/snapshot"}
+    release = "releases/arrival_delay"
+    assert len(specs) == 6
+    assert upstream["live/windows/departures_15m"] == both
+    predicted = upstream["live/predictions/arrival_delay_at_departure"]
+    assert predicted == both | {release}
+    told = specs["live/windows/departures_15m"].metadata
+    assert told["channel"] == "windows.departures_15m"
 
 
 def test_a_domain_without_models_mirrors_none() -> None:

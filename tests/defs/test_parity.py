@@ -93,8 +93,10 @@ def test_where_nothing_streams_a_run_succeeds_and_says_so(
     assert event.metadata["dagster/row_count"].value == 0
     checks = result.get_asset_check_evaluations()
     assert {one.check_name for one in checks} == CHECKS
-    assert all(one.passed for one in checks)
-    assert all("nothing to compare" in (one.description or "") for one in checks)
+    assert not any(one.passed for one in checks)
+    assert {one.severity for one in checks} == {dg.AssetCheckSeverity.WARN}
+    assert all("no event was ever loaded" in (one.description or "") for one in checks)
+    assert not any(one.is_red for one in verdicts(home))
 
 
 def test_a_difference_is_red_and_keeps_nothing_back(
@@ -117,6 +119,7 @@ def test_a_difference_is_red_and_keeps_nothing_back(
         check = checks[f"parity_{shape}"]
         assert not check.passed
         assert not check.blocking
+        assert check.severity is dg.AssetCheckSeverity.ERROR
         different = check.metadata["windows_that_differ"].value
         assert (
             0 < int(str(different)) < int(str(check.metadata["windows_compared"].value))

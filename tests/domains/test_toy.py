@@ -23,6 +23,8 @@ SETTINGS = {
     "ANALYTICS_DBT_PROJECT": str(ROOT / "tests/domains/toy/dbt_project"),
 }
 DAYS = [f"2010-09-{day:02}" for day in range(6, 31)] + ["2010-10-01"]
+# Without events there is nothing to hold against the marts.
+PARITY = {f"parity_{window.name}" for window in DOMAIN.live_windows}
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,10 @@ def test_the_committed_data_is_what_the_script_writes(tmp_path: Path) -> None:
 def test_one_command_builds_every_asset_and_every_day(
     built: PlatformHome, whole_run: Ran
 ) -> None:
-    assert "Every check passed." in whole_run.printed
+    notices = [line for line in whole_run.printed.splitlines() if "  new " in line]
+    assert len(notices) == len(PARITY), notices
+    for notice in notices:
+        assert "there was nothing to judge" in notice
     days = [
         *("raw/rentals", "staging/stg_rentals", "marts/fct_rentals"),
         *("marts/mart_station_daily", "features/station_rentals"),
@@ -180,11 +185,14 @@ def test_a_survey_counts_from_the_instant_it_was_made(built: PlatformHome) -> No
     assert datetime(2010, 9, 15) < last < datetime(2010, 9, 16, 7)  # noqa: DTZ001 - UTC
 
 
-def test_the_status_of_everything_is_green(built: PlatformHome) -> None:
+def test_the_status_of_everything_but_the_live_side_is_green(
+    built: PlatformHome,
+) -> None:
     told = built.run("status", "--json")
     assert told.code == 0
     for asset in json.loads(told.printed):
-        assert asset["checks"] in ("green", "none"), asset
+        good = ("warning",) if asset["asset"] == "raw/rides" else ("green", "none")
+        assert asset["checks"] in good, asset
         assert asset["freshness"] == "fresh", asset
         assert asset["partitions"] in (None, len(DAYS)), asset
         assert asset["partitions"] == asset["partitions_begun"], asset
@@ -192,7 +200,8 @@ def test_the_status_of_everything_is_green(built: PlatformHome) -> None:
 
 def test_each_declared_check_was_evaluated_for_each_day(built: PlatformHome) -> None:
     verdicts = built.resources().store.verdicts.latest()
-    assert all(verdict.passed for verdict in verdicts)
+    failed = {verdict.check for verdict in verdicts if not verdict.passed}
+    assert failed == PARITY
     judged = {(one.asset, one.check, one.partition) for one in verdicts}
     for check in ("contract", "shorter_than_a_day", "rider_is_known"):
         assert {("raw/rentals", check, day) for day in DAYS} <= judged

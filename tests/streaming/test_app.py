@@ -117,7 +117,7 @@ async def test_every_metric_is_documented() -> None:
     async with running_sidecar() as sidecar:
         families = [f.name for f in sidecar.metrics.registry.collect()]
     own = [name for name in families if name.startswith("analytics_stream_")]
-    assert len(own) == 19
+    assert len(own) == 21
     assert [name for name in own if f"`{name}`" not in page] == []
 
 

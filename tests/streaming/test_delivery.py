@@ -8,6 +8,7 @@ import pytest
 
 from analytics_platform.adapters.topic import DeliveryFailed, OutgoingRecord
 from analytics_platform.clock import WallClock
+from analytics_platform.errors import Unavailable
 from streaming import delivery as module
 from streaming.checkpoints.messages import Message, encode_messages
 from streaming.checkpoints.values import OutputBlob, OutputId, PendingOutput
@@ -18,9 +19,10 @@ from streaming.outgoing import Outlet
 class FakeOutput:
     """Topics in memory; the first `failures` flushes fail."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, error: Exception | None = None) -> None:
         self.sent: list[tuple[str, bytes | None, bytes | None]] = []
         self.failures = failures
+        self._error = error or DeliveryFailed(1, "away")
 
     async def send(self, topic: str, records: Iterable[OutgoingRecord]) -> None:
         self.sent += [(topic, one.key, one.value) for one in records]
@@ -29,7 +31,7 @@ class FakeOutput:
         await asyncio.sleep(0)
         if self.failures:
             self.failures -= 1
-            raise DeliveryFailed(1, "away")
+            raise self._error
 
 
 def pending(number: int, kind: str = Outlet.RESULTS) -> PendingOutput:
@@ -60,6 +62,15 @@ def test_what_did_not_arrive_is_sent_again_and_noted_once(
     made.add("events", [pending(1, Outlet.DEAD_LETTERS)])
     asyncio.run(made.send_all())
     assert output.sent == [("events.dead_letters", b"k", b"1")] * 3
+    assert noted == [OutputId(1, 1, 0)]
+
+
+def test_what_is_still_underway_is_waited_for_and_not_sent_again() -> None:
+    output, noted = FakeOutput(2, Unavailable("away", hint="")), list[OutputId]()
+    made = delivery(output, noted)
+    made.add("events", [pending(1)])
+    asyncio.run(made.send_all())
+    assert output.sent == [("events.results", b"k", b"1")]
     assert noted == [OutputId(1, 1, 0)]
 
 

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ import pytest
 from analytics_platform.adapters.control_store.migrations import migrate
 from analytics_platform.errors import Unavailable
 from analytics_platform.settings import StreamingSettings
-from streaming.checkpoints.errors import Backlogged, Fenced
+from streaming.checkpoints.errors import Backlogged
 from streaming.checkpoints.messages import Message
 from streaming.checkpoints.store import CheckpointStore
 from streaming.checkpoints.values import Commit, Committed
+from streaming.fencing import Contested
+from streaming.records import TopicPartition
 from tests.domains import readings as domain
 from tests.support.driven import SENT_MS, SOURCE, FakeConsumer, Process, logs_of
 from tests.support.driven import values_of as values
@@ -94,9 +96,11 @@ def test_what_is_committed_is_what_was_counted_one_by_one(url: str) -> None:
 def test_pushed_messages_say_when_their_cause_was_sent(url: str) -> None:
     one = process(url)
     one.run()
-    pushed = [it for it in one.pushed if it.channel == "windows.by_second"]
-    assert len(pushed) == sum(name[0] == "by_second" for name in WANTED.windows)
-    assert all((it.cause.sent_ms or 0) >= SENT_MS for it in pushed)
+    pushed = [it.batch for it in one.pushed if it.channel == "windows.by_second"]
+    told = sum(len(it) for it in pushed)
+    assert told == sum(name[0] == "by_second" for name in WANTED.windows)
+    causes = [cause for it in pushed for cause, _ in it.causes]
+    assert all((it.sent_ms or 0) >= SENT_MS for it in causes)
 
 
 @pytest.mark.parametrize("moment", ["trouble", "after"])
@@ -164,23 +168,66 @@ def test_partitions_that_go_and_come_back_have_other_key_numbers_and_equal_windo
     assert stored(url) == WANTED
 
 
-def test_an_earlier_owner_is_fenced_and_writes_nothing_more(url: str) -> None:
-    one = process(url)
-    taken = 0
+def taken_over(
+    url: str, polls: Collection[int], owner: str
+) -> tuple[Process, Callable[[], None]]:
+    """A process from which all partitions are claimed before some of its polls."""
+    one, polled = process(url), 0
 
-    def take_over() -> None:
-        nonlocal taken
-        taken += 1
-        if taken == 4:
+    def claim() -> None:
+        nonlocal polled
+        polled += 1
+        if polled in polls:
             other = CheckpointStore.open(url)
             other.declare(SOURCE, one.driver.works[domain.TOPIC].fingerprints, 1)
-            other.claim(SOURCE, range(4), owner="other", now_ms=1)
+            other.claim(SOURCE, range(4), owner=owner, now_ms=1)
             other.close()
 
-    one.consumer.before_poll = take_over
-    with pytest.raises(Fenced):
+    one.consumer.before_poll = claim
+    return one, claim
+
+
+def test_a_process_that_was_taken_over_drops_its_state_and_begins_anew(
+    url: str,
+) -> None:
+    one, _ = taken_over(url, {4}, "other")
+    one.run()
+    assert one.consumer.rejoins == 1
+    assert stored(url) == WANTED
+    named(one.delivered)
+
+
+def test_partitions_that_are_given_up_too_late_are_dropped(url: str) -> None:
+    one, claim = taken_over(url, range(100), "other")
+    inner, polls = one.consumer.poll, 0
+
+    async def poll(seconds: float) -> Any:
+        nonlocal polls
+        polls += 1
+        if polls == 4:  # the group has given them to somebody else already
+            claim()
+            await one.consumer.revoke()
+            await one.consumer.assign(range(4))
+        return await inner(seconds)
+
+    one.consumer.before_poll = lambda: None
+    one.consumer.poll = poll  # type: ignore[method-assign,assignment]
+    one.run()
+    assert one.consumer.rejoins == 0
+    assert stored(url) == WANTED
+
+
+@pytest.mark.parametrize(
+    ("polls", "owner"), [({4}, "process"), (range(1_000), "other")]
+)
+def test_a_process_ends_when_its_partitions_are_contested(
+    url: str, polls: Collection[int], owner: str
+) -> None:
+    one, _ = taken_over(url, polls, owner)
+    with pytest.raises(Contested, match="Another process works"):
         one.run()
     assert one.consumer.left
+    assert Contested.exit_code == 5
     process(url).run()
     assert stored(url) == WANTED
 
@@ -230,3 +277,12 @@ def test_sizes_are_read_and_old_results_deleted_between_commits(
         query = "select count(*) from stream_results"
         (blobs,) = database.execute(query).fetchone()
     assert blobs <= 2 * domain.PARTITIONS * len(domain.LIVE_WINDOWS)  # the newest
+
+
+def test_kafka_is_told_the_committed_offsets_before_partitions_are_left(
+    url: str,
+) -> None:
+    one = process(url)
+    one.run()
+    ends = {TopicPartition(domain.TOPIC, n): len(log) for n, log in enumerate(LOGS)}
+    assert one.consumer.told == ends

@@ -7,7 +7,9 @@ import pytest
 from analytics_platform.adapters.control_store.migrations import migrate
 from streaming.checkpoints.store import CheckpointStore
 from streaming.gauges import Gauges
+from streaming.membership import Progress
 from streaming.metrics import StreamMetrics
+from streaming.records import TopicPartition
 from tests.domains import readings as domain
 from tests.support.driven import FakeConsumer, FixedClock, Process, logs_of, values_of
 from tests.support.readings import last_readings, readings
@@ -18,8 +20,11 @@ class FakeProgress:
 
     away_since: float | None = None
 
-    def progress(self) -> dict[object, object]:
-        return {}
+    def __init__(self) -> None:
+        self.partitions: dict[TopicPartition, Progress] = {}
+
+    def progress(self) -> dict[TopicPartition, Progress]:
+        return self.partitions
 
 
 @pytest.fixture
@@ -58,6 +63,31 @@ def test_everything_that_was_done_is_counted_once(done: Process) -> None:
     assert found['state_bytes{window="hopping"}'] > 0
     assert found[f"state_keys{{{topic}}}"] == 28
     assert found["commit_seconds_count"] > 0
+
+
+def test_a_partition_that_went_to_another_process_is_not_told_of(
+    done: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming.gauges._EVERY_SECONDS", 0.0)
+    metrics, consumer = StreamMetrics(), FakeProgress()
+    gauges = Gauges(metrics, FixedClock())
+    gauges.watch(consumer)  # type: ignore[arg-type]
+    first, second = TopicPartition("orders", 0), TopicPartition("orders", 1)
+    consumer.partitions = {
+        first: Progress(5, 12, 12, paused=False),
+        second: Progress(5, 9, 9, paused=False),
+    }
+    gauges.measure(done.driver)
+    assert sum(lags(metrics).values()) == 11
+    del consumer.partitions[first]
+    gauges.measure(done.driver)
+    assert list(lags(metrics).values()) == [4]
+    assert samples(metrics)["clock_seconds"] == 1_704_067_200  # 2024 begins
+
+
+def lags(metrics: StreamMetrics) -> dict[str, float]:
+    found = samples(metrics).items()
+    return {one: n for one, n in found if one.startswith("consumer_lag_records")}
 
 
 def test_a_prediction_is_timed_by_its_model() -> None:

@@ -20,14 +20,14 @@ from analytics_platform.core.training.encoding import encode
 from analytics_platform.core.training.inputs import model_inputs
 from analytics_platform.domains.flights import DOMAIN
 from analytics_platform.settings import Settings
-from streaming.decoding import Decoder
+from streaming.decoding import Columns, Decoder
 from streaming.live_inputs import InputPlan, LiveInputs
 from tests.support.raw_records import FakeRecords
 
 PREDICTION, STREAM = DOMAIN.live_predictions[0], DOMAIN.streams[0]
 SPINE = DOMAIN.spine
 MONTH = Period(date(2013, 5, 1), date(2013, 6, 1))
-AT = datetime(2013, 6, 1, tzinfo=UTC)
+AT = datetime(2013, 5, 3, 12, tzinfo=UTC)
 TABLES = ("marts.fct_flights", "marts.dim_planes", "staging.stg_weather")
 
 
@@ -73,32 +73,65 @@ def exported(built_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Expo
         for relation in TABLES:
             table = session.arrow(f"select * from {relation}")
             pq.write_table(table, folder / f"{relation.partition('.')[2]}.parquet")
-    described: dict[str, Any] = {"version": "s1"}
-    return Exported(SnapshotManifest.model_construct(**described), folder)
+    return Exported(described(AT), folder)
 
 
-def test_live_inputs_are_those_of_batch(built_home: Path, exported: Exported) -> None:
+def described(as_of: datetime) -> SnapshotManifest:
+    fields: dict[str, Any] = {"version": "s1", "as_of": as_of}
+    return SnapshotManifest.model_construct(**fields)
+
+
+@pytest.fixture(scope="module")
+def rows(built_home: Path) -> pa.Table:
     with open_warehouse(Settings(home=built_home)).session() as session:
-        rows = batch_rows(session)
-    spec = next(one for one in DOMAIN.models if one.name == PREDICTION.model)
-    inputs = tuple(one.name for one in model_inputs(spec, DOMAIN))
-    model = manifest(inputs, rows)
-    plan = InputPlan.of(DOMAIN, PREDICTION)
-    decoder = Decoder(STREAM, plan.fields | {"flight_key"})
+        return batch_rows(session)
+
+
+@pytest.fixture(scope="module")
+def departures() -> Columns:
+    """Of two days, as the replay sends them."""
+    fields = InputPlan.of(DOMAIN, PREDICTION).fields | {"flight_key"}
+    decoder = Decoder(STREAM, fields)
     start, end = datetime(2013, 5, 1, 4, tzinfo=UTC), datetime(2013, 5, 4, tzinfo=UTC)
-    places = {key: place for place, key in enumerate(rows["flight_key"].to_pylist())}
     values = [
         one.value
         for one in EventReplay(DOMAIN, STREAM).events(start, end)
         if b'"departure"' in one.value
     ]
-    events = decoder.columns(decoder.decode(FakeRecords(values)).events)
-    keys = events.items("flight_key")
+    return decoder.columns(decoder.decode(FakeRecords(values)).events)
+
+
+@pytest.mark.parametrize("as_of", [AT, AT.replace(day=5), AT.replace(month=12)])
+def test_live_inputs_are_those_of_batch(
+    rows: pa.Table, departures: Columns, exported: Exported, as_of: datetime
+) -> None:
+    """The departures are partly or wholly of the past, or all of the present.
+
+    Each is asked about as of an hour before its schedule; rows of later flights and
+    of flights that landed after that lie in the same tables.
+    """
+    spec = next(one for one in DOMAIN.models if one.name == PREDICTION.model)
+    model = manifest(tuple(one.name for one in model_inputs(spec, DOMAIN)), rows)
+    places = {key: place for place, key in enumerate(rows["flight_key"].to_pylist())}
+    keys = departures.items("flight_key")
     chosen = [place for place, key in enumerate(keys) if key in places]
     assert len(chosen) > 1_500
-    live = LiveInputs(plan, model, exported).matrix(events)[chosen]
+    snapshot = Exported(described(as_of), exported.folder)
+    inputs = LiveInputs(InputPlan.of(DOMAIN, PREDICTION), model, snapshot)
+    live = inputs.matrix(departures)[chosen]
     wanted = rows.take(pa.array([places[keys[place]] for place in chosen]))
     batch = encode(wanted, model.inputs, model.categories)
-    # float32 holds seven digits; sums of decimals may differ in the ninth place.
-    np.testing.assert_allclose(live, batch, rtol=1e-6, atol=1e-6, equal_nan=True)
+    np.testing.assert_array_equal(live, batch)  # bit by bit; missing is missing
     assert not np.isnan(live).all(axis=0).any()
+
+
+def test_what_a_snapshot_says_is_read_once_and_what_was_asked_about_is_read_again(
+    rows: pa.Table, departures: Columns, exported: Exported
+) -> None:
+    plan, model = InputPlan.of(DOMAIN, PREDICTION), manifest(SPINE.columns[:3], rows)
+    old = LiveInputs(plan, model, exported)
+    assert LiveInputs(plan, model, exported, old).features is old.features
+    newer = described(AT).model_copy(update={"version": "s2"})
+    new = LiveInputs(plan, model, Exported(newer, exported.folder), old)
+    assert new.features is not old.features
+    np.testing.assert_array_equal(new.matrix(departures), old.matrix(departures))

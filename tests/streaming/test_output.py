@@ -14,6 +14,7 @@ from analytics_platform.core.dead_letters import (
     dead_letter_topic,
     replays_of,
 )
+from analytics_platform.errors import Unavailable
 from streaming.output import Output, letter_of
 from streaming.records import Record, TopicPartition
 
@@ -44,7 +45,8 @@ def test_results_of_a_key_stay_in_order(broker: Broker, topic: str) -> None:
     async def steps() -> None:
         output = Output(broker)
         await output.send(topic, sent)
-        await output.close()
+        await output.flush()
+        output.close()
 
     asyncio.run(steps())
     found = read_all(broker, topic)
@@ -66,7 +68,7 @@ def test_dead_letters_are_there_when_the_call_returns(
         output = Output(broker)
         await output.put_away(letters)
         found = read_all(broker, dead_letter_topic(topic))
-        await output.close()
+        output.close()
         return found
 
     found = asyncio.run(steps())
@@ -88,6 +90,20 @@ def test_a_refusal_is_told(broker: Broker, topic: str) -> None:
         await output.send(topic, [OutgoingRecord(b"x" * 2_000_000)])
         with pytest.raises(DeliveryFailed, match="1 record"):
             await output.flush()
-        await output.close()
+        output.close()
+
+    asyncio.run(steps())
+
+
+def test_an_end_is_not_held_up_by_a_broker_that_is_away() -> None:
+    async def steps() -> None:
+        output = Output(Broker.configured("127.0.0.1:1"))
+        await output.send("t", [OutgoingRecord(b"x")])
+        with pytest.raises(Unavailable, match="1 record"):
+            await output.flush(0.6)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await output.flush()
+        output.close()
 
     asyncio.run(steps())

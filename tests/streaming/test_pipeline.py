@@ -214,6 +214,7 @@ def test_keys_of_a_revoked_partition_are_forgotten() -> None:
 class Echo:
     """Predicts nothing, and keeps which events it was asked about."""
 
+    name: str = "echo"
     kind: str = "rented"
     fields: frozenset[str] = frozenset({"rider_kind"})
     asked: list[str] = field(default_factory=list)
@@ -231,6 +232,78 @@ def test_each_event_of_its_kind_reaches_a_predictor_once(
     for polled in in_parts(rides, 1, 200):
         made.process(polled, 0)
     assert echo.asked == frame(rides, "rented").ride_event.tolist()
+
+
+@dataclass
+class Sour(Echo):
+    """Says the number of each ride, and raises at those that end in three."""
+
+    name: str = "sour"
+    kind: str = "returned"
+    fields: frozenset[str] = frozenset({"rental_key"})
+
+    def predict(self, events: Columns) -> list[Prediction]:
+        numbers = events.items("rental_key")
+        if any(number % 10 == 3 for number in numbers):
+            raise ZeroDivisionError("three")
+        ids: list[str] = events.items("ride_event")
+        made: Any = Prediction.model_construct
+        return [
+            made(event_id=name, value=float(number))
+            for name, number in zip(ids, numbers, strict=True)
+        ]
+
+
+@pytest.mark.parametrize("size", [1, 50])
+def test_an_event_that_a_predictor_fails_on_is_set_aside_and_counts_in_its_window(
+    rides: list[SentEvent], size: int
+) -> None:
+    polls = in_parts(rides, 3, size)
+    outputs = run(pipeline(live_window(), partitions=3, predictors=[Sour()]), polls)
+    returned = frame(rides, "returned")
+    threes = set(returned[returned.rental_key % 10 == 3].ride_event)
+    assert threes
+    made = [(p.event_id, c) for o in outputs for p, c in _predicted(o)]
+    assert sorted(name for name, _ in made) == sorted({*returned.ride_event} - threes)
+    rejected = [one for output in outputs for one in output.rejected]
+    stories = {(o.letter.error, o.letter.prediction) for o in rejected}
+    assert stories == {("handler_error", "sour")}
+    assert {one.letter.message for one in rejected} == {"ZeroDivisionError: three"}
+    records = [one.records.record(one.index).value or b"" for one in rejected]
+    assert sorted(json.loads(one)["ride_event"] for one in records) == sorted(threes)
+    sent = {
+        (records.where[1], int(offset)): json.loads(value or b"")["ride_event"]
+        for polled in polls
+        for records in polled
+        for offset, value in zip(records.offsets, records.values, strict=True)
+    }
+    assert all(sent[cause.partition, cause.offset] == name for name, cause in made)
+    without = run(pipeline(live_window(), partitions=3), polls)
+    assert windows_of(outputs) == windows_of(without)
+
+
+def _predicted(output: Output) -> list[tuple[Prediction, Any]]:
+    pairs = zip(output.predictions, output.prediction_causes, strict=True)
+    return list(pairs)
+
+
+class Broken(Echo):
+    """Takes nothing."""
+
+    def predict(self, _events: Columns) -> list[Prediction]:
+        raise OSError("no model")
+
+
+def test_a_broken_predictor_ends_neither_the_work_nor_the_letters_bounds(
+    rides: list[SentEvent],
+) -> None:
+    made = pipeline(*TOY.live_windows, predictors=[Broken()])
+    outputs = [made.process(polled, 0) for polled in in_parts(rides, 1, 200)]
+    letters = sum(len(output.rejected) for output in outputs)
+    skipped = sum(output.unpredicted["echo"] for output in outputs)
+    assert letters == 20
+    assert letters + skipped == len(frame(rides, "rented"))
+    assert sum(output.events for output in outputs) == len(rides)
 
 
 def late_by_carrier(manifest: dict[str, Any]) -> dict[str, tuple[int, int]]:

@@ -24,6 +24,7 @@ from streaming.records import (
     TopicPartition,
 )
 
+TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
 WHERE = TopicPartition("topic", 3)
 LONGEST = 40
 TRANSACTIONAL, CONTROL, APPEND_TIME = 0x10, 0x20, 0x08
@@ -87,6 +88,18 @@ def read(
     data = b"".join(batch.bytes() for batch in batches)[:cut]
     reader = RecordReader(max_value_bytes=LONGEST, max_batch_bytes=1 << 20)
     return reader.read(Fetched(WHERE, position, data, aborted))
+
+
+def test_a_trace_is_read_where_a_record_has_one() -> None:
+    traced = (("other", b"\xff"), ("traceparent", TRACE.encode()))
+    odd = (("traceparent", b"t"),)
+    records = tuple(
+        (1_000 + n, b"key", b"{}", found) for n, found in enumerate([(), traced, odd])
+    )
+    (found,) = read(Sent(records, 0), values(b"[]", base=3))
+    assert [found.trace(n) for n in range(4)] == [None, TRACE, None, None]
+    (found,) = read(values(b"{}"))
+    assert found.trace(0) is None
 
 
 def all_records(chunks: list[RawRecords]) -> list[Record]:

@@ -65,6 +65,20 @@ def test_the_first_cut_after_a_claim_has_whole_states_and_later_ones_changes(
     assert second.moves[0].expected == 10
 
 
+def test_events_are_news_but_only_what_comes_of_them_is_awaited(
+    store: CheckpointStore,
+) -> None:
+    work = TopicWork(SOURCE, pipeline())
+    owned(store, work, 0, 1)
+    taken(work, 0, 0, 1)
+    assert (work.has_news, work.is_awaited) == (True, False)
+    for partition, first in ((0, 1), (1, 0)):
+        taken(work, partition, first, len(VALUES[partition]))
+    assert work.is_awaited
+    work.cut(1)
+    assert not work.is_awaited
+
+
 def test_only_new_keys_are_written_again(store: CheckpointStore) -> None:
     work = TopicWork(SOURCE, pipeline())
     owned(store, work, 0)

@@ -1,7 +1,7 @@
 """A driver over a consumer without a broker, on a real state database."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -46,6 +46,10 @@ class SentRecords(FakeRecords):
         where, offset = TopicPartition(*self.where), self.first + index
         return Record(where, offset, SENT_MS + offset, b"key", self.values[index], ())
 
+    def trace(self, index: int) -> str:
+        """A trace of its own for each."""
+        return f"00-{self.where[1] + 1:032x}-{self.first + index + 1:016x}-01"
+
 
 @dataclass(frozen=True)
 class FixedClock:
@@ -65,7 +69,10 @@ class FakeConsumer:
         self.paused: set[TopicPartition] = set()
         self.pauses, self.pause_seconds = 0, 0.0
         self.left = False
+        self.rejoins = 0
+        self.told: dict[TopicPartition, int] = {}
         self.owner: Driver | None = None
+        self._is_rejoining = False
         self.before_poll: Callable[[], object] = lambda: None
 
     async def start(self) -> None:
@@ -85,6 +92,16 @@ class FakeConsumer:
         starts = await self._owned.on_assign(bounds)
         self.places = {where.partition: offset for where, offset in starts.items()}
 
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        """Take the next offsets that are told."""
+        self.told |= offsets
+        return True
+
+    def rejoin(self) -> None:
+        """Give all up and get all again, before the next piece."""
+        self.rejoins += 1
+        self._is_rejoining = True
+
     async def revoke(self) -> None:
         """Take all partitions away."""
         gone = [TopicPartition(domain.TOPIC, one) for one in self.places]
@@ -94,6 +111,10 @@ class FakeConsumer:
     async def poll(self, _seconds: float) -> list[SentRecords]:
         """The next piece of each partition."""
         self.before_poll()
+        if self._is_rejoining:
+            self._is_rejoining = False
+            await self.revoke()
+            await self.assign(range(len(self.logs)))
         await asyncio.sleep(self.pause_seconds)
         found = []
         for partition, place in self.places.items():

@@ -13,7 +13,7 @@ from analytics_platform.adapters.contract_columns import column_types, ensure_ta
 from analytics_platform.adapters.event_offsets import EventOffsets, Place, Step
 from analytics_platform.adapters.warehouse import Session
 from analytics_platform.contracts.streams import LiveWindow, StreamOrder, WindowSpec
-from analytics_platform.core.event_rows import EventTable, Fault, read_event
+from analytics_platform.core.event_rows import EventReader, EventTable, Fault
 from analytics_platform.core.event_span import Mark, Seen
 from streaming.checkpoints.claims import Jump
 from streaming.checkpoints.store import CheckpointStore
@@ -190,7 +190,7 @@ class LiveRun:
         for one in self.sent:
             number = self._partition(one)
             mark = Mark(number, len(marks[number]), round(one.at.timestamp() * 1000))
-            event = read_event(STREAM, one.value)
+            event = EventReader(STREAM).read(one.value)
             assert not isinstance(event, Fault)
             rows.append((*event.values(), PLACE.cluster, number, mark.offset))
             marks[number].append(mark)

@@ -1,15 +1,12 @@
 """A topic of readings on a real broker, and the sidecars that work on it."""
 
 import json
-import os
-import random
 import shutil
-import signal
 import socket
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,14 +26,19 @@ from tests.support.readings import (
 )
 
 _STALL_SECONDS = "20"
+_ARRIVE_SECONDS = 90.0  # a broker may be restarting
 
 
 @dataclass
 class LiveTopic:
-    """A new topic, the home of its sidecars, and what was sent."""
+    """A new topic, the home of its sidecars, and what was sent.
+
+    Their state is in `database` (a SQLAlchemy URL), or in the home.
+    """
 
     broker: Broker
     home: Path
+    database: str | None = None
     topic: str = field(default_factory=lambda: f"readings-{uuid.uuid4().hex[:8]}")
     sent: list[list[Reading]] = field(
         default_factory=lambda: [[] for _ in range(domain.PARTITIONS)]
@@ -48,61 +50,69 @@ class LiveTopic:
         Topics(self.broker).create(self.topic, domain.PARTITIONS)
         self.writer = TopicWriter(self.broker)
 
-    def send(self, seed: int, count: int) -> None:
-        """Go on with so many readings."""
+    def send(self, seed: int, count: int, *, wait: bool = True) -> None:
+        """Go on with so many readings; maybe wait until the broker has them."""
         self._send(readings(seed, count, first=self._next))
         self._next += count
+        if wait:
+            self.writer.flush(_ARRIVE_SECONDS)
 
     def end(self) -> None:
         """Close every window."""
         self._send(last_readings())
+        self.writer.flush(_ARRIVE_SECONDS)
 
-    def commands(self, **variables: str) -> Commands:
-        """The `analytics` command, for a member of the topic's group."""
-        return Commands(
-            self.home,
-            {
-                "ANALYTICS_DOMAIN": "tests.domains.readings",
-                "ANALYTICS_STREAMING__BROKERS": self.broker.bootstrap,
-                "ANALYTICS_STREAMING__GROUP": f"group-{self.topic}",
-                "ANALYTICS_STREAMING__STALL_SECONDS": _STALL_SECONDS,
-                "ANALYTICS_PORTS__SIDECAR": str(free_port()),
-                "ANALYTICS_LOGS__FORMAT": "json",
-                "TEST_READINGS_TOPIC": self.topic,
-                "PYTHONPATH": str(ROOT),
-                **variables,
-            },
-        )
+    def close(self) -> None:
+        """Write no more."""
+        self.writer.close()
+
+    def variables(self, **variables: str) -> dict[str, str]:
+        """The environment of a member of the topic's group."""
+        return {
+            "ANALYTICS_HOME": str(self.home),
+            "ANALYTICS_DOMAIN": "tests.domains.readings",
+            "ANALYTICS_STREAMING__BROKERS": self.broker.bootstrap,
+            "ANALYTICS_STREAMING__GROUP": f"group-{self.topic}",
+            "ANALYTICS_STREAMING__STATE": self.state,
+            "ANALYTICS_STREAMING__STALL_SECONDS": _STALL_SECONDS,
+            "ANALYTICS_PORTS__SIDECAR": str(free_port()),
+            "ANALYTICS_LOGS__FORMAT": "json",
+            "TEST_READINGS_TOPIC": self.topic,
+            "PYTHONPATH": str(ROOT),
+            **variables,
+        }
 
     @contextmanager
     def sidecar(self, **variables: str) -> Iterator[Command]:
         """A sidecar at work, killed at the end if it still runs."""
-        with self.commands(**variables).started("sidecar") as command:
+        commands = Commands(self.home, self.variables(**variables))
+        with commands.started("sidecar") as command:
             yield command
 
+    @property
+    def state(self) -> str:
+        """The URL of the state database."""
+        return self.database or f"sqlite:///{self.home / 'stream.sqlite'}"
+
     def reference(self) -> Found:
-        """What must be found, of what the broker has."""
+        """What must be found, of what was sent."""
         return expected(self.sent)
 
     def found(self) -> Found:
-        """What sidecars have committed."""
-        return stored(f"sqlite:///{self.home / 'stream.sqlite'}")
+        """What sidecars have committed; nothing before one declared its windows."""
+        try:
+            return stored(self.state)
+        except NotFound:
+            return Found()
 
     def outputs(self, kind: str = "results") -> list[TopicRecord]:
         """Everything in a topic that sidecars write to."""
-        name = f"{self.topic}.{kind}"
-        bounds = Topics(self.broker).bounds(name)
-        return [one for part in read_ranges(self.broker, name, bounds) for one in part]
+        return self.records(f"{self.topic}.{kind}")
 
-    def assert_each_result_has_one_value(self) -> None:
-        """However often a result was sent, it says the same; the last one is right."""
-        said: dict[tuple[object, ...], bytes | None] = {}
-        for one in self.outputs():
-            read = json.loads(one.value or b"{}")
-            name = tuple(read.get(f) for f in ("window", "key", "start_ms", "end_ms"))
-            revision = (read["kind"], *name, read.get("revision"))
-            if read["kind"] == "window":
-                assert said.setdefault(revision, one.value) == one.value
+    def records(self, topic: str) -> list[TopicRecord]:
+        """Everything in a topic, each partition's in order."""
+        bounds = Topics(self.broker).bounds(topic)
+        return [one for some in read_ranges(self.broker, topic, bounds) for one in some]
 
     def _send(self, some: Iterator[Reading]) -> None:
         for one in some:
@@ -111,7 +121,21 @@ class LiveTopic:
             )
             self.writer.send(self.topic, record)
             self.sent[one.partition].append(one)
-        self.writer.flush()
+
+
+def given(text: str) -> list[list[int]]:
+    """The partitions that a sidecar was given, each time, by what it wrote."""
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return [
+        sorted(int(name.rpartition("-")[2]) for name in one["starts"])
+        for one in lines
+        if one.get("event") == "partitions_assigned"
+    ]
+
+
+def has_ended(command: Command) -> Callable[[], bool]:
+    """Says whether it has."""
+    return lambda: command.process.poll() is not None
 
 
 def is_at_work(command: Command) -> bool:
@@ -119,40 +143,19 @@ def is_at_work(command: Command) -> bool:
     return "partitions_assigned" in command.text
 
 
-def have_all(topic: LiveTopic, *commands: Command, seconds: float = 60) -> Found:
+def have_all(
+    topic: LiveTopic, is_over: Callable[[], bool], *, seconds: float = 300
+) -> Found:
     """What was committed, as soon as it is what must be found.
 
-    After the time, or when a sidecar ends, whatever there is.
+    When it is over, or after the time, whatever there is.
     """
     wanted, deadline = topic.reference(), time.monotonic() + seconds
-    found = Found()
-    while time.monotonic() < deadline:
-        try:
-            found = topic.found()
-        except NotFound:  # no sidecar has declared its windows yet
-            found = Found()
-        ended = [one for one in commands if one.process.poll() is not None]
-        if found == wanted or ended:
+    while (found := topic.found()) != wanted:
+        if is_over() or time.monotonic() > deadline:
             break
-        time.sleep(0.1)
+        time.sleep(0.2)
     return found
-
-
-def killed_again_and_again(topic: LiveTopic, seed: int, kills: int) -> Found:
-    """What is found when sidecars were killed at random moments while events came."""
-    chance = random.Random(seed)  # noqa: S311 - moments
-    for _ in range(kills):
-        with topic.sidecar() as command:
-            command.wait_for(lambda: is_at_work(command), 60)
-            deadline = time.monotonic() + chance.random() * 1.5
-            while time.monotonic() < deadline:
-                topic.send(chance.randrange(2**31), chance.randrange(50, 400))
-                time.sleep(chance.random() * 0.05)
-            os.kill(command.process.pid, signal.SIGKILL)
-    topic.send(seed, 500)
-    topic.end()
-    with ExitStack() as stack:
-        return have_all(topic, stack.enter_context(topic.sidecar()))
 
 
 def free_port() -> int:

@@ -17,25 +17,47 @@ _BINARIES = Path("/usr/lib/postgresql")
 _START_SECONDS = 60
 
 
+class Postgres:
+    """A server of its own, empty at first; it can be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._binaries, self._data = _find_binaries(), folder / "data"
+        self._account = _account(folder)
+        _initialise(self._binaries, self._data, self._account)
+        self._port = _free_port()
+        self.url = f"postgresql+psycopg2://postgres@127.0.0.1:{self._port}/postgres"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._server = _start(self._binaries, self._data, self._port, self._account)
+        _wait(self._binaries, self._port, self._server)
+
+    def stop(self) -> None:
+        """End it, whoever is connected."""
+        self._server.send_signal(signal.SIGINT)
+        self._server.wait(_START_SECONDS)
+
+
+@contextmanager
+def stoppable_postgres() -> Iterator[Postgres]:
+    """A server that a test stops and starts; none is left at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="analytics-postgres-"))
+    try:
+        server = Postgres(folder)
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def running_postgres() -> Iterator[str]:
     """A new, empty server; gives the SQLAlchemy URL of its database `postgres`."""
-    binaries = _find_binaries()
-    folder = Path(tempfile.mkdtemp(prefix="analytics-postgres-"))
-    try:
-        account = _account(folder)
-        data = folder / "data"
-        _initialise(binaries, data, account)
-        port = _free_port()
-        server = _start(binaries, data, port, account)
-        try:
-            _wait(binaries, port, server)
-            yield f"postgresql+psycopg2://postgres@127.0.0.1:{port}/postgres"
-        finally:
-            server.send_signal(signal.SIGINT)  # does not wait for clients
-            server.wait(_START_SECONDS)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with stoppable_postgres() as server:
+        yield server.url
 
 
 def _find_binaries() -> Path:

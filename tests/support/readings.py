@@ -31,6 +31,13 @@ class Reading:
     level: float
     number: int
 
+    @classmethod
+    def of(cls, partition: int, value: bytes) -> "Reading":
+        """The one that this is the JSON of."""
+        told = json.loads(value)
+        number = int(told["reading_id"].removeprefix("reading-"))
+        return cls(partition, told["at"], told["sensor"], told["level"], number)
+
     @property
     def value(self) -> bytes:
         """Its JSON, about 200 bytes."""

@@ -9,11 +9,12 @@ from analytics_platform.errors import NotFound
 from streaming.hub.channels import Channel, Kind, channel
 from streaming.hub.hub import Hub, Pace
 from streaming.hub.subscriptions import Subscription
-from streaming.hub.wire import Cause, Place
+from streaming.hub.wire import NO_CAUSE, Batch, Cause, Place
 from tests.support.loops import in_loop
 
 ORDERS = channel("windows.orders", "Orders", Kind.WINDOW)
 EVENTS = channel("events.orders", "Every order", Kind.EVENT)
+ONE = Batch(["a"], [b"{}"], [(NO_CAUSE, 1)])
 
 
 class Counter:
@@ -115,7 +116,7 @@ async def test_a_frame_in_which_no_message_is_wanted_is_none() -> None:
 async def test_a_message_received_twice_is_there_once() -> None:
     hub = make_hub()
     for sequence in (1, 2, 2, 1, 3):
-        hub.receive("windows.orders", Place(7, sequence), "a", b"{}")
+        hub.receive("windows.orders", Place(7, sequence), ONE)
     assert hub.ring("windows.orders").last == 3
     assert hub.published["windows.orders"] == 3
 
@@ -123,8 +124,8 @@ async def test_a_message_received_twice_is_there_once() -> None:
 @in_loop
 async def test_a_message_of_a_new_epoch_begins_a_new_ring() -> None:
     hub = make_hub()
-    hub.receive("windows.orders", Place(7, 1), "a", b"{}")
-    hub.receive("windows.orders", Place(8, 5), "a", b"{}")
+    hub.receive("windows.orders", Place(7, 1), ONE)
+    hub.receive("windows.orders", Place(8, 5), ONE)
     ring = hub.ring("windows.orders")
     assert (ring.epoch, ring.first, ring.last) == (8, 5, 5)
 
@@ -136,11 +137,11 @@ def test_a_channel_that_was_not_declared_is_not_found() -> None:
 
 @in_loop
 async def test_latency_is_told_for_messages_with_a_cause() -> None:
-    told: list[tuple[Channel, float]] = []
+    told: list[tuple[Channel, float, int]] = []
     hub = Hub([ORDERS], epoch=1, on_latency=lambda *one: told.append(one))
     hub.publish("windows.orders", {})
     hub.publish("windows.orders", {}, cause=Cause(sent_ms=0))
     await asyncio.sleep(0.01)
-    ((one, seconds),) = told
-    assert one is ORDERS
+    ((one, seconds, messages),) = told
+    assert (one, messages) == (ORDERS, 1)
     assert seconds > 1_000_000_000

@@ -1,12 +1,16 @@
 """A ring keeps the newest messages without holes, within its bounds."""
 
 import dataclasses
+import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analytics_platform.errors import InvalidUsage
 from streaming.hub.channels import Channel, Kind, channel
-from streaming.hub.rings import Message, Ring
+from streaming.hub.rings import Ring
+from streaming.hub.wire import NO_CAUSE, Batch, Cause
 
 
 def ring(**bounds: int) -> Ring:
@@ -17,7 +21,7 @@ def ring(**bounds: int) -> Ring:
 
 def fill(made: Ring, first: int, last: int, size: int = 10) -> None:
     for n in range(first, last + 1):
-        made.append(Message(n, f"k{n % 3}", b"x" * size))
+        made.append(n, Batch([f"k{n % 3}"], [b"x" * size], [(NO_CAUSE, 1)]))
 
 
 def kept(made: Ring) -> list[int]:
@@ -28,16 +32,19 @@ def test_it_keeps_the_newest_of_its_capacity() -> None:
     made = ring(capacity=4)
     fill(made, 1, 10)
     assert kept(made) == [7, 8, 9, 10]
-    assert made.bytes == 40
+    assert made.bytes == sum(len(one.data) for one in made.after(6, 10))
 
 
 def test_it_keeps_no_more_bytes_than_it_may_but_always_the_newest_message() -> None:
-    made = ring(max_bytes=25)
+    made = ring()
+    fill(made, 1, 1)
+    most = 2 * made.bytes + 5
+    made = ring(max_bytes=most)
     fill(made, 1, 5)
     assert kept(made) == [4, 5]
-    fill(made, 6, 6, size=100)
+    fill(made, 6, 6, size=10 * most)
     assert kept(made) == [6]
-    assert made.bytes == 100
+    assert made.bytes > 10 * most
 
 
 def test_the_latest_of_each_key_outlive_the_ring() -> None:
@@ -84,3 +91,48 @@ def test_a_channel_that_keeps_nothing_is_refused() -> None:
     made: Channel = channel("windows.orders", "Orders", Kind.WINDOW)
     with pytest.raises(InvalidUsage, match="would keep nothing"):
         dataclasses.replace(made, capacity=0)
+
+
+class Model:
+    """The same, kept message by message."""
+
+    def __init__(self, bounds: Channel) -> None:
+        self.bounds, self.all = bounds, list[tuple[int, str]]()
+        self.latest: dict[str, int] = {}
+        self.is_complete = True
+
+    def append(self, sequence: int, key: str) -> None:
+        self.all.append((sequence, key))
+        self.latest.pop(key, None)
+        self.latest[key] = sequence
+        if len(self.latest) > self.bounds.max_keys:
+            del self.latest[next(iter(self.latest))]
+            self.is_complete = False
+
+
+@given(
+    st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=30), max_size=12),
+    st.integers(1, 12),
+    st.integers(1, 9),
+)
+def test_many_at_once_are_kept_as_one_by_one(
+    batches: list[list[str]], capacity: int, max_keys: int
+) -> None:
+    made = ring(capacity=capacity, max_keys=max_keys)
+    model = Model(made.channel)
+    for keys in batches:
+        first = made.last + 1
+        causes = [(Cause(sent_ms=first + n), 1) for n in range(len(keys))]
+        made.append(first, Batch(keys, [b"%d" % n for n in range(len(keys))], causes))
+        for n, key in enumerate(keys):
+            model.append(first + n, key)
+        shown = [(one.sequence, one.key) for one in made.after(made.first - 1, 99)]
+        assert shown == model.all[-capacity:]
+        assert {m.key: m.sequence for m in made.latest()} == model.latest
+        assert made.is_complete == model.is_complete
+        assert made.bytes == sum(
+            len(one) for one in made.texts_after(made.first - 1, 99)
+        )
+        for one in made.latest():  # each with its own place and cause
+            text = json.loads(one.data)
+            assert text["sequence"] == text["sent_ms"] == one.sequence

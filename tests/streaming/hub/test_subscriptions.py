@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.hub.channels import Kind, Policy, channel
-from streaming.hub.rings import Message, Ring
+from streaming.hub.rings import Ring
 from streaming.hub.subscriptions import (
     FRAME_MESSAGES,
     Overrun,
@@ -24,7 +24,7 @@ from streaming.hub.subscriptions import (
     Subscription,
     read,
 )
-from streaming.hub.wire import NO_CAUSE, Envelopes, Place
+from streaming.hub.wire import NO_CAUSE, Batch, Place
 
 KEYS = ("a", "b", "c")
 
@@ -35,9 +35,7 @@ def make_ring(policy: Policy, capacity: int = 3) -> Ring:
 
 
 def publish(ring: Ring, key: str = "a") -> None:
-    place = Place(ring.epoch, ring.last + 1)
-    data = Envelopes(ring.channel).write(place, key, b"{}", NO_CAUSE)
-    ring.append(Message(place.sequence, key, data))
+    ring.append(ring.last + 1, Batch([key], [b"{}"], [(NO_CAUSE, 1)]))
 
 
 def taken(subscription: Subscription, frames: int = 1_000) -> list[dict[str, Any]]:
