@@ -44,6 +44,7 @@ from streaming.metrics import StreamMetrics
 from streaming.outgoing import Pushed
 from streaming.output import Output
 from streaming.push_setup import PushSetup, set_up_push
+from streaming.remembered import remembered
 from streaming.server import PushServer, build_server
 
 log = get_logger(__name__)
@@ -103,6 +104,10 @@ class Sidecar:
             self._metrics,
             name=self.name,
         )
+        if self._settings.push.redis_url is None:  # Redis remembers by itself
+            url, push = self._settings.stream_state_url, _pusher(setup)
+            for one in remembered(url, cluster.id, parts.windows):
+                push(one)
         output, gauges = Output(self._broker), Gauges(self._metrics, self._clock)
         delivery = Delivery(
             output, self._store.delivered, self._stores.predictions, WallClock()

@@ -153,25 +153,20 @@ class LiveResultReader:
             events=total.events[rows],
         )
 
-    def newest(
-        self, source: LiveSource, starts: int = 1, *, key: str | None = None
-    ) -> LiveResults:
-        """The windows of the newest so many starts of windows."""
-        column = STREAM_RESULTS.c.last_start_ms
+    def latest(self, source: LiveSource, commits: int) -> LiveResults:
+        """The windows that stand of so many commits, those with the newest starts."""
+        stored = STREAM_RESULTS.c
+        place = (stored.partition_id, stored.sequence, stored.ordinal)
         query = (
-            select(column)
-            .where(
-                STREAM_RESULTS.c.window_id == source.id,
-                STREAM_RESULTS.c.kind == _RESULTS,
-            )
-            .distinct()
-            .order_by(column.desc())
-            .limit(starts)
+            select(*place, stored.body)
+            .where(stored.window_id == source.id, stored.kind == _RESULTS)
+            .order_by(stored.last_start_ms.desc())
+            .limit(commits)
         )
         with reading(self.engine) as connection:
-            found = list(connection.scalars(query))
-        span = Span(min(found), max(found) + 1) if found else Span(0, 0)
-        return self.results(source, span, key=key)
+            rows = sorted(tuple(row) for row in connection.execute(query))
+        bodies = [decode_results(bytes(body)) for *_, body in rows]
+        return final_results(join_results(bodies))
 
     def emitted_until(self, source: LiveSource) -> int | None:
         """The greatest end among the windows with the newest start, if any.

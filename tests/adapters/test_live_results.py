@@ -80,7 +80,8 @@ def test_the_last_revision_of_each_window_stands(
         ("a", 60_000, 1),
     ]
     assert rows(reader.results(source, Span(0, 60_000), key="a")) == [("a", 0, 6)]
-    assert rows(reader.newest(source)) == [("a", 60_000, 1)]
+    assert rows(reader.latest(source, 1)) == [("a", 0, 6), ("a", 60_000, 1)]
+    assert rows(reader.latest(source, 9)) == rows(reader.results(source, ALWAYS))
     assert len(reader.history(source, ALWAYS)) == 4
 
 
@@ -125,7 +126,7 @@ def test_late_events_are_counted_by_window(url: str, reader: LiveResultReader) -
     assert reader.late(source, ALWAYS).events.tolist() == [4, 2]
     assert len(reader.late(source, ALWAYS, key="b")) == 0
     assert rows(reader.results(source, ALWAYS)) == []
-    assert len(reader.newest(source)) == 0
+    assert len(reader.latest(source, 9)) == 0
 
 
 def test_the_newest_definition_in_the_last_cluster_is_read(
