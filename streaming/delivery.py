@@ -9,7 +9,13 @@ from analytics_platform.clock import Clock
 from analytics_platform.contracts.messages import Prediction
 from analytics_platform.errors import Transient, Unavailable
 from analytics_platform.observability import get_logger
-from streaming.checkpoints.messages import Lines, Message, decode_output, traced
+from streaming.checkpoints.messages import (
+    Lines,
+    Message,
+    decode_messages,
+    decode_output,
+    traced,
+)
 from streaming.checkpoints.values import OutputId, PendingOutput
 from streaming.outgoing import Outlet
 from streaming.output import Output
@@ -17,6 +23,9 @@ from streaming.output import Output
 log = get_logger(__name__)
 
 _PAUSE_SECONDS = 1.0
+# What comes within this time is sent together: noting arrivals and logging predictions
+# take a transaction each, however many they are.
+_REST_SECONDS = 0.05
 _AT_ONCE = 100  # outputs, each of many messages
 
 
@@ -51,18 +60,22 @@ class Delivery:
             await self._news.wait()
             self._news.clear()
             await self.send_all()
+            await asyncio.sleep(_REST_SECONDS)
 
     async def send_all(self) -> None:
         """Send everything that waits now; what arrives before a cancel is noted."""
-        while self._waiting:
-            batch = self._waiting[:_AT_ONCE]
+        left = len(self._waiting)
+        while left:
+            batch = self._waiting[: min(left, _AT_ONCE)]
             await self._send_patiently(batch)
             del self._waiting[: len(batch)]
             self._delivered([one.id for _, one in batch])
+            left -= len(batch)
 
     async def _send_patiently(self, batch: list[tuple[str, PendingOutput]]) -> None:
         while True:
             try:
+                await self._log_predictions(batch)
                 for events, one in batch:
                     await self._send(events, one)
                 await self._arrival()
@@ -80,18 +93,25 @@ class Delivery:
             except Unavailable as error:
                 log.warning("delivery_awaited", error=str(error))
 
-    async def _send(self, events: str, pending: PendingOutput) -> None:
-        outlet = Outlet(pending.output.kind)
-        found = decode_output(pending.output.body)
-        if isinstance(found, Lines):
-            await self._send_lines(outlet.topic(events), found)
-            return
-        if outlet is Outlet.PREDICTIONS:
-            made = [Prediction.model_validate_json(one.value or b"") for one in found]
+    async def _log_predictions(self, batch: list[tuple[str, PendingOutput]]) -> None:
+        """Log the predictions of all outputs in one transaction."""
+        made = [
+            Prediction.model_validate_json(message.value or b"")
+            for _, one in batch
+            if one.output.kind == Outlet.PREDICTIONS
+            for message in decode_messages(one.output.body)
+        ]
+        if made:
             now = self._clock.now()
             await asyncio.to_thread(self._predictions.append, made, now)
-        records = [_record(one) for one in found]
-        await self._output.send(outlet.topic(events), records)
+
+    async def _send(self, events: str, pending: PendingOutput) -> None:
+        topic = Outlet(pending.output.kind).topic(events)
+        found = decode_output(pending.output.body)
+        if isinstance(found, Lines):
+            await self._send_lines(topic, found)
+            return
+        await self._output.send(topic, [_record(one) for one in found])
 
     async def _send_lines(self, topic: str, lines: Lines) -> None:
         first = 0
