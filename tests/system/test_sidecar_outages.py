@@ -142,7 +142,7 @@ def test_while_the_state_database_is_away_nothing_more_is_taken_and_none_is_lost
         server.stop()
         topic.send(2, 600)
         one.wait_for(said(one, "reading_paused"))
-        assert said(one, "state_database_awaited")()
+        one.wait_for(said(one, "state_database_awaited"))
         before = taken(port)
         topic.send(3, 1_000)
         time.sleep(1)
