@@ -87,6 +87,7 @@ class Driver:
         self.upkeep = Upkeep(writer, sources, retention(self._settings))
         self._ticked = time.monotonic()
         self._paused = False
+        self._unwritten = 0  # events in a commit that is on its way
         self.stopping = False
         self.commit_seconds: list[float] = []
         self.counts: Counter[str] = Counter()
@@ -252,6 +253,7 @@ class Driver:
             unwritten, self._commit = self._commit, None
             with suppress(Fenced):
                 await unwritten
+        self._unwritten = 0
         for work in self.works.values():
             await self._forget(work, work.partitions)
 
@@ -265,8 +267,10 @@ class Driver:
             if not work.has_news:
                 continue
             started = time.perf_counter()
+            self._unwritten = work.uncommitted
             cut = work.cut(_wall_ms())
             committed = await self._write(cut.commit)
+            self._unwritten = 0
             self.commit_seconds.append(time.perf_counter() - started)
             work.note(committed)
             self._hints.note(work.source.topic, cut.commit.moves)
@@ -299,7 +303,7 @@ class Driver:
             consumer.pause(owned)
             self._paused = True
             log.warning("reading_paused", uncommitted=waiting)
-        elif self._paused and waiting == 0:
+        elif self._paused and waiting == self._unwritten == 0:
             consumer.resume(owned)
             self._paused = False
             log.info("reading_resumed")

@@ -249,6 +249,25 @@ def test_while_the_database_is_away_reading_pauses_and_nothing_is_lost(
     assert stored(url) == WANTED
 
 
+def test_reading_goes_on_only_when_what_was_cut_is_written_too(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming.driver._MOST_UNCOMMITTED", 200)
+    monkeypatch.setattr("streaming.checkpoints.writer.wait_seconds", lambda *_, **__: 0)
+    one = process(url, piece=100)  # one poll is too much, and is cut whole
+    was_paused: list[bool] = []
+    one.consumer.before_poll = lambda: was_paused.append(bool(one.consumer.paused))
+
+    def away(_: int) -> None:
+        if len(was_paused) < 20:
+            raise Unavailable("the database is away", hint="wait")
+
+    one.store.trouble = away  # type: ignore[attr-defined]
+    one.run()
+    assert was_paused[:20] == [False] + [True] * 19
+    assert stored(url) == WANTED
+
+
 def test_a_full_backlog_waits_for_deliveries(url: str) -> None:
     one = process(url)
 
