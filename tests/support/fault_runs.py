@@ -16,7 +16,7 @@ from analytics_platform.errors import PlatformError
 from streaming.fencing import Contested
 from tests.support.commands import wait_for
 from tests.support.fault_plans import Act, Fault, Plan
-from tests.support.forked_sidecars import Forked, Forks, forks
+from tests.support.forked_sidecars import Forked, Forks, forks, suspend
 from tests.support.live_checks import differences, outputs_wait
 from tests.support.live_sidecar import LiveTopic, copied_home, given, have_all
 from tests.support.sidecar_steps import STEPS, Death
@@ -188,7 +188,7 @@ class _Run:
         self._have_members(act.members)
         self._send_for(act.seconds)
         zombie, *others = self._forks.running[: act.members]
-        zombie.signal(signal.SIGSTOP)
+        suspend(zombie, self._topic.home)
         before = [(one, len(given(one.text))) for one in others]
         self._send(100)
         time.sleep(_SESSION_SECONDS + 0.5)

@@ -3,9 +3,11 @@
 import multiprocessing
 import os
 import signal
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -114,3 +116,26 @@ def _live(order: Order) -> None:
     from tests.support.warm_sidecar import live
 
     live(order)
+
+
+def suspend(one: Forked, home: Path) -> None:
+    """Stop it (SIGSTOP) while it holds no lock of SQLite that others wait for."""
+    for _ in range(500):
+        one.signal(signal.SIGSTOP)
+        if all(_is_free(path) for path in home.glob("*.sqlite")):
+            return
+        one.signal(signal.SIGCONT)
+        time.sleep(0.01)
+    raise AssertionError(f"it always holds a lock: {one}")
+
+
+def _is_free(database: Path) -> bool:
+    with closing(
+        sqlite3.connect(database, timeout=0, isolation_level=None)
+    ) as connection:
+        try:
+            connection.execute("begin immediate")
+        except sqlite3.OperationalError:
+            return False
+        connection.execute("rollback")
+        return True

@@ -15,7 +15,7 @@ from analytics_platform.adapters.kafka_broker import KafkaBroker
 from analytics_platform.errors import DiskFull
 from streaming.fencing import Contested
 from tests.domains import readings as domain
-from tests.support.forked_sidecars import Forked, Forks, forks
+from tests.support.forked_sidecars import Forked, Forks, forks, suspend
 from tests.support.live_checks import differences, outputs_wait
 from tests.support.live_sidecar import (
     LiveTopic,
@@ -181,7 +181,7 @@ def test_a_member_that_was_suspended_begins_anew_by_itself(
     second = some.start(topic.variables(**SOON))
     second.wait_for(lambda: 2 in map(len, given(second.text)))
     topic.send(1, 300)
-    second.signal(signal.SIGSTOP)
+    suspend(second, topic.home)
     topic.send(2, 300)
     first.wait_for(lambda: len(given(first.text)[-1]) == domain.PARTITIONS)
     topic.send(3, 300)

@@ -110,7 +110,8 @@ async def heard(topic: LiveTopic, port: int) -> list[dict[str, Any]]:
     async with connect(f"ws://127.0.0.1:{port}/ws", proxy=None) as client:
         await client.send(json.dumps({"type": "authenticate", "token": key(topic)}))
         for channel in channels:
-            request = {"type": "subscribe", "channel": channel}
+            # Whatever is published before it is subscribed to is heard too.
+            request = {"type": "subscribe", "channel": channel, "start": "start"}
             await client.send(json.dumps(request))
         await asyncio.to_thread(send, topic, 0, 2_000, MOVER)
         await asyncio.to_thread(send, topic, 0, 100, LATE)
