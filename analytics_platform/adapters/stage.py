@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ def _load(
         )
         # What a table held before is of no interest: the stage is made anew.
         pipeline.config.restore_from_destination = False
-        with _transient_told():
+        with _signals_passed_on(), _transient_told():
             pipeline.run(
                 dlt.resource(
                     rows,
@@ -77,6 +78,29 @@ def _load(
                     },
                 )
             )
+
+
+@contextmanager
+def _signals_passed_on() -> Iterator[None]:
+    """Hand a signal that comes meanwhile to whom it was meant for, once dlt is done.
+
+    dlt takes SIGINT and SIGTERM for itself: it ends in an error of its own, or, where
+    it looks no more, forgets them, and Ctrl-C would be lost.
+    """
+    from dlt.common.exceptions import SignalReceivedException
+    from dlt.common.runtime import signals
+
+    received: BaseException | None = None
+    try:
+        with signals.intercepted_signals():
+            try:
+                yield
+            finally:
+                if signals.was_signal_received():
+                    received = signals.exception_for_signal()
+    finally:
+        if isinstance(received, SignalReceivedException):
+            signal.raise_signal(received.signal_code)
 
 
 @contextmanager

@@ -50,6 +50,11 @@ class LiveTopic:
         Topics(self.broker).create(self.topic, domain.PARTITIONS)
         self.writer = TopicWriter(self.broker)
 
+    @property
+    def control_store_url(self) -> str:
+        """The control store of the home."""
+        return f"sqlite:///{self.home / 'control.sqlite'}"
+
     def send(self, seed: int, count: int, *, wait: bool = True) -> None:
         """Go on with so many readings; maybe wait until the broker has them."""
         self._send(readings(seed, count, first=self._next))

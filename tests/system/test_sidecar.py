@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
 import signal
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,10 @@ import pytest
 from websockets.asyncio.client import connect
 
 from analytics_platform.adapters.brokers import Broker
-from analytics_platform.adapters.control_store.facade import ControlStore
 from analytics_platform.adapters.kafka_broker import KafkaBroker
 from analytics_platform.adapters.topic import OutgoingRecord
-from analytics_platform.core.access import KeyRequest, Role, issue_key
 from tests.domains import readings as domain
+from tests.support.access import stored_key
 from tests.support.fault_plans import Fault, counted, plan_of
 from tests.support.fault_suite import run_plans
 from tests.support.live_checks import said_last
@@ -106,7 +103,7 @@ async def _heard(topic: LiveTopic, port: int, channel: str) -> list[dict[str, An
     """The last item of every window of a channel, sent while a client listens."""
     items: dict[object, dict[str, Any]] = {}
     async with connect(f"ws://127.0.0.1:{port}/ws", proxy=None) as client:
-        token = _key(topic)
+        token = stored_key(topic.control_store_url)
         await client.send(json.dumps({"type": "authenticate", "token": token}))
         request = {"type": "subscribe", "channel": channel, "start": "start"}
         await client.send(json.dumps(request))
@@ -125,17 +122,6 @@ async def _heard(topic: LiveTopic, port: int, channel: str) -> list[dict[str, An
                 for item in json.loads(text).get("items", ()):
                     items[_name(item["data"])] = item["data"]
     return list(items.values())
-
-
-def _key(topic: LiveTopic) -> str:
-    request = KeyRequest("tests", (Role.ADMIN,), timedelta(hours=1))
-    text, key = issue_key(
-        request, now=datetime.now(UTC), random=lambda n: os.urandom(n).hex()
-    )
-    store = ControlStore.open(f"sqlite:///{topic.home / 'control.sqlite'}")
-    store.keys.add(key)
-    store.engine.dispose()
-    return text
 
 
 def _name(said: dict[str, Any]) -> tuple[str, str, int, int]:

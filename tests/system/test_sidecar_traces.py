@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
 import signal
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,10 @@ import pytest
 from websockets.asyncio.client import connect
 
 from analytics_platform.adapters.brokers import Broker
-from analytics_platform.adapters.control_store.facade import ControlStore
 from analytics_platform.adapters.kafka_broker import KafkaBroker
 from analytics_platform.adapters.topic import OutgoingRecord, Topics
-from analytics_platform.core.access import KeyRequest, Role, issue_key
 from tests.domains import readings as domain
+from tests.support.access import stored_key
 from tests.support.commands import Command
 from tests.support.live_sidecar import LiveTopic, free_port, is_at_work
 from tests.support.stream_homes import make_stream_home
@@ -108,7 +105,8 @@ async def heard(topic: LiveTopic, port: int) -> list[dict[str, Any]]:
     channels = {"windows.by_second": 4, "events.late": 1, "events.dead_letters": 1}
     items: list[dict[str, Any]] = []
     async with connect(f"ws://127.0.0.1:{port}/ws", proxy=None) as client:
-        await client.send(json.dumps({"type": "authenticate", "token": key(topic)}))
+        token = stored_key(topic.control_store_url)
+        await client.send(json.dumps({"type": "authenticate", "token": token}))
         for channel in channels:
             # Whatever is published before it is subscribed to is heard too.
             request = {"type": "subscribe", "channel": channel, "start": "start"}
@@ -130,15 +128,3 @@ async def heard(topic: LiveTopic, port: int) -> list[dict[str, Any]]:
 def traces(items: list[dict[str, Any]], channel: str) -> set[str]:
     """The traces of a channel's messages."""
     return {one["trace"] for one in items if one["channel"] == channel}
-
-
-def key(topic: LiveTopic) -> str:
-    """A key that may read everything."""
-    request = KeyRequest("tests", (Role.ADMIN,), timedelta(hours=1))
-    text, made = issue_key(
-        request, now=datetime.now(UTC), random=lambda n: os.urandom(n).hex()
-    )
-    store = ControlStore.open(f"sqlite:///{topic.home / 'control.sqlite'}")
-    store.keys.add(made)
-    store.engine.dispose()
-    return text

@@ -3,13 +3,12 @@
 import multiprocessing
 import os
 import re
-import secrets
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -17,11 +16,9 @@ import psutil
 from pydantic import SecretStr
 
 from analytics_platform.adapters.brokers import Broker
-from analytics_platform.adapters.control_store.facade import ControlStore
 from analytics_platform.adapters.live_results import Coverage, LiveResultReader, Span
 from analytics_platform.contracts.domain import Domain
 from analytics_platform.contracts.streams import EventTopic, WindowSpec
-from analytics_platform.core.access import KeyRequest, Role, issue_key
 from analytics_platform.observability import configure_logging
 from analytics_platform.settings import PortSettings, Settings, StreamingSettings
 from streaming.sidecar import run_sidecar
@@ -166,16 +163,6 @@ class Committed:
         reader.close()
         counts = rows.values[domain.METRICS[0]].values.sum() if len(rows) else 0
         return len(rows), int(counts), late
-
-
-def new_key(settings: Settings) -> str:
-    """An API key that opens windows and predictions."""
-    request = KeyRequest("benchmark", (Role.VIEWER,), timedelta(hours=2))
-    text, key = issue_key(request, now=datetime.now(UTC), random=secrets.token_hex)
-    store = ControlStore.open(settings.control_store_url)
-    store.keys.add(key)
-    store.engine.dispose()
-    return text
 
 
 def scraped(settings: Settings) -> dict[str, float]:

@@ -12,8 +12,9 @@ from typing import Any, Self
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 
+from analytics_platform.core.access import Role
 from analytics_platform.settings import Settings
-from tests.benchmarks.stream.jobs import new_key
+from tests.support.access import stored_key
 
 _SHARES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 _QUIET_SECONDS = 2.0
@@ -61,7 +62,9 @@ class Client:
         """Connect, authenticate and subscribe."""
         address = f"ws://127.0.0.1:{settings.ports.sidecar}/ws"
         connection = await connect(address, proxy=None, max_size=None)
-        key = await asyncio.to_thread(new_key, settings)
+        key = await asyncio.to_thread(
+            stored_key, settings.control_store_url, Role.VIEWER
+        )
         for said in (
             {"type": "authenticate", "token": key},
             {"type": "subscribe", "channel": channel},

@@ -8,25 +8,13 @@ counted.
 import argparse
 import json
 import os
-import secrets
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from analytics_platform.adapters.brokers import Broker
-from analytics_platform.adapters.kafka_broker import KafkaBroker
-from analytics_platform.adapters.topic import Topics
-from tests.benchmarks.stream.feeds import Feed, ends_of, fill
-from tests.benchmarks.stream.jobs import (
-    Committed,
-    Job,
-    cpu_seconds,
-    load,
-    settings_of,
-    sidecar,
-)
+from tests.benchmarks.stream.jobs import Job, load
+from tests.benchmarks.stream.throughput import drained
 from tests.domains import readings as domain
 from tests.support.kafka_server import running_kafka
 from tests.support.repository import ROOT
@@ -97,30 +85,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running_kafka() as kafka:
         home = Path(folder) / "home"
         make_stream_home(home, domain.semantic_manifest())
-        topic = f"peers-{secrets.token_hex(4)}"
-        ours = _ours(kafka, home, topic, given.events)
+        own = drained(kafka, home, JOB, given.events)
+        ours = Rate(
+            "the sidecar", given.events, own.counted, own.late, own.cpu, own.wall
+        )
         print(ours.line(ours), flush=True)
         for name in given.peers:
-            found = _theirs(name, kafka.bootstrap, topic, given.events)
+            found = _theirs(name, kafka.bootstrap, own.topic, given.events)
             print(found.line(ours), flush=True)
-
-
-def _ours(kafka: KafkaBroker, home: Path, topic: str, events: int) -> Rate:
-    broker = Broker.configured(kafka.bootstrap)
-    Topics(broker).create(topic, domain.PARTITIONS)
-    settings = settings_of(broker, home, topic)
-    feed = Feed(broker, at_once=True)
-    with sidecar(settings, JOB.domain(topic)) as process:
-        committed = Committed(settings)
-        committed.wait_for_start()
-        fill(feed, topic, keys=JOB.keys, events=events)
-        before, started = cpu_seconds(process.pid), time.monotonic()
-        feed.commit()
-        committed.wait_for(ends_of(broker, topic, at_once=True))
-        wall, cpu = time.monotonic() - started, cpu_seconds(process.pid) - before
-    _, counted, late = committed.counted()
-    assert counted + late == events, (counted, late)
-    return Rate("the sidecar", events, counted, late, cpu, wall)
 
 
 def _theirs(name: str, bootstrap: str, topic: str, events: int) -> Rate:

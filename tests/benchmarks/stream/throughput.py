@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from analytics_platform.adapters.brokers import Broker
@@ -31,8 +32,21 @@ JOBS = [
 ]
 
 
-def measure_throughput(kafka: KafkaBroker, home: Path, job: Job, events: int) -> None:
-    """Print one line's rates.
+@dataclass(frozen=True)
+class Drained:
+    """What it took to work off a topic that was filled beforehand."""
+
+    topic: str
+    results: int
+    counted: int
+    late: int
+    wall: float
+    cpu: float
+    broker_cpu: float
+
+
+def drained(kafka: KafkaBroker, home: Path, job: Job, events: int) -> Drained:
+    """Fill a topic, let a sidecar that is ready see it, wait until all is committed.
 
     Raises:
         AssertionError: windows and late events are not what was sent.
@@ -52,12 +66,19 @@ def measure_throughput(kafka: KafkaBroker, home: Path, job: Job, events: int) ->
         wall = time.monotonic() - started
         cpu = cpu_seconds(process.pid) - before
         theirs = cpu_seconds(kafka.pid) - kafka_before
-    windows, counted, late = committed.counted()
+    results, counted, late = committed.counted()
     assert counted + late == events * windows_per_event(job), (counted, late, events)
+    return Drained(topic, results, counted, late, wall, cpu, theirs)
+
+
+def measure_throughput(kafka: KafkaBroker, home: Path, job: Job, events: int) -> None:
+    """Print one line's rates; raises as `drained` does."""
+    found = drained(kafka, home, job, events)
     print(
-        f"{job.title:<40} {events / cpu:10,.0f} events/CPU-s {events / wall:10,.0f} "
-        f"events/s   {windows:,} results, {late:,} late, {cpu:.1f} CPU-s, "
-        f"broker {theirs:.1f}; {load()}",
+        f"{job.title:<40} {events / found.cpu:10,.0f} events/CPU-s "
+        f"{events / found.wall:10,.0f} events/s   {found.results:,} results, "
+        f"{found.late:,} late, {found.cpu:.1f} CPU-s, broker {found.broker_cpu:.1f}; "
+        f"{load()}",
         flush=True,
     )
 
