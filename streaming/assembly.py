@@ -15,6 +15,7 @@ from analytics_platform.contracts.domain import Domain
 from analytics_platform.contracts.streams import EventStream
 from analytics_platform.errors import InvalidUsage
 from analytics_platform.settings import Settings, StreamingSettings
+from streaming import key_index, record_kernels
 from streaming.checkpoints.store import CheckpointStore
 from streaming.checkpoints.values import Cluster, Source
 from streaming.definitions import CompiledWindow, compile_windows
@@ -30,7 +31,6 @@ from streaming.outgoing import (
     window_channel,
 )
 from streaming.pipeline import Pipeline
-from streaming.record_kernels import compile_kernels
 from streaming.timed_prediction import Observed, TimedPredictor
 from streaming.topic_work import TopicWork
 from streaming.window_stage import WindowStage
@@ -154,7 +154,8 @@ def warm_up(
     settings: Settings, domain: Domain, cluster: str, parts: "Parts"
 ) -> dict[str, TopicWork]:
     """The works, with kernels that need no compiling any more."""
-    compile_kernels()
+    record_kernels.compile_kernels()
+    key_index.compile_kernels()
     return build_works(domain, cluster, parts, warmed(settings.kernels_path))
 
 

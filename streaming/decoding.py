@@ -4,7 +4,7 @@ An event is a JSON object with the fields its stream declares (contracts/streams
 fields that nothing asks for are skipped, unread.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Literal, Protocol
@@ -102,8 +102,7 @@ class Columns:
 
     def items(self, name: str) -> list[Any]:
         """The field as JSON has it (n); None for null."""
-        attribute = self.decoder.attribute(name)
-        return [getattr(event, attribute) for event in self.events]
+        return self.decoder.read(name, self.events)
 
     def integers(self, name: str) -> Integers:
         """A field of whole numbers or instants (n) that is never null."""
@@ -171,6 +170,9 @@ class Decoder:
         self._declared = {one.name: one for one in wanted}
         # Fields have names that Python may not allow; attributes have numbers.
         self._attributes = {one.name: f"f{n}" for n, one in enumerate(wanted)}
+        self._readers = {
+            name: _reader(attribute) for name, attribute in self._attributes.items()
+        }
         self._struct = self._defined(wanted)
 
     @cached_property
@@ -180,6 +182,10 @@ class Decoder:
     def attribute(self, name: str) -> str:
         """The attribute of an event that holds a field."""
         return self._attributes[name]
+
+    def read(self, name: str, events: "Sequence[Any]") -> list[Any]:
+        """A field of n events as JSON has it (n); None for null."""
+        return self._readers[name](events)
 
     def declared(self, name: str) -> EventField:
         """A field's declaration."""
@@ -242,3 +248,10 @@ class Decoder:
             gc=False,
             kw_only=False,
         )
+
+
+def _reader(attribute: str) -> "Callable[[Sequence[Any]], list[Any]]":
+    """Reads an attribute of events; in half the time that `getattr` takes."""
+    code = f"lambda events: [event.{attribute} for event in events]"
+    reader: Callable[[Sequence[Any]], list[Any]] = eval(code)  # noqa: S307 - our own
+    return reader

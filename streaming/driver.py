@@ -30,6 +30,7 @@ from streaming.offset_hints import OffsetHints
 from streaming.outgoing import Pushed, Tally
 from streaming.records import RawRecords, TopicPartition
 from streaming.topic_work import TopicWork
+from streaming.unread import Unread
 from streaming.upkeep import Upkeep
 
 log = get_logger(__name__)
@@ -39,7 +40,7 @@ _TICK_SECONDS = 0.1
 _BACKLOG_SECONDS = 0.05
 # Offsets and states alone, for which nobody waits, are written this often, or when so
 # many events are in them: any commit takes 1 to 2 ms of processor time.
-_UNAWAITED_SECONDS, _UNAWAITED_EVENTS = 0.1, 20_000
+_UNAWAITED_SECONDS, _UNAWAITED_EVENTS = 0.25, 100_000
 # Reading stops while so much waits for the state database.
 _MOST_UNCOMMITTED = 200_000
 
@@ -81,7 +82,7 @@ class Driver:
         self._commit: asyncio.Task[None] | None = None
         self._cut = time.monotonic()
         self._fences = Fences(situation.name)
-        self._hints = OffsetHints()
+        self._hints, self._unread = OffsetHints(), Unread()
         self._consumer: EventConsumer | None = None
         sources = [work.source for work in works.values()]
         self.upkeep = Upkeep(writer, sources, retention(self._settings))
@@ -120,7 +121,8 @@ class Driver:
 
     async def _step(self, consumer: EventConsumer) -> None:
         polled = await consumer.poll(_POLL_SECONDS)
-        self._take(polled, _unread(consumer, polled))
+        unread = self._unread.among(consumer.progress(), polled, time.monotonic())
+        self._take(polled, unread)
         await self._commit_news()
         self._hints.tell(consumer)
         self._balance(consumer)
@@ -148,6 +150,7 @@ class Driver:
                 self._paused = False  # a new assignment is read at first
                 starts[TopicPartition(topic, partition)] = offset
                 self._handing.deliver(topic, pending)
+        self._unread.begin(starts, time.monotonic())
         return starts
 
     async def on_revoke(self, partitions: frozenset[TopicPartition]) -> None:
@@ -310,14 +313,6 @@ class Driver:
 
     def _now_ms(self) -> int:
         return int(self._situation.clock.now().timestamp() * 1000)
-
-
-def _unread(
-    consumer: EventConsumer, polled: Sequence[RawRecords]
-) -> set[TopicPartition]:
-    """Partitions that have, or had until just now, records to be read."""
-    behind = {where for where, found in consumer.progress().items() if found.waiting}
-    return behind | {one.where for one in polled if len(one)}
 
 
 _Begun = tuple[Claim, int, dict[str, Stored], list[PendingOutput]]

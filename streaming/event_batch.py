@@ -87,9 +87,9 @@ class EventBatch:
     def by_kind(self) -> "dict[str, EventBatch]":
         """The events of each kind that there is."""
         kinds = self.columns.items(self.columns.decoder.stream.kind_field)
+        if kinds.count(kinds[0]) == len(kinds):
+            return {kinds[0]: self}
         found = dict.fromkeys(kinds)
-        if len(found) == 1:
-            return dict.fromkeys(found, self)
         names = np.array(kinds, dtype=np.object_)
         return {kind: self.pick(np.flatnonzero(names == kind)) for kind in found}
 
@@ -101,11 +101,10 @@ def decode_polled(
     events: list[Any] = []
     rejected: list[Rejected] = []
     numbers, offsets, sizes = [], [], []
-    attribute = decoder.attribute(key)
     for records in polled:
         decoded = decoder.decode(records)
         rejected += [_rejected(records, bad) for bad in decoded.bad]
-        names = [getattr(event, attribute) for event in decoded.events]
+        names = decoder.read(key, decoded.events)
         numbers.append(keys.numbers(records.where[1], names))
         offsets.append(decoded.offsets)
         sizes.append(len(decoded.events))

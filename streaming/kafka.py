@@ -9,10 +9,8 @@ from functools import partial
 from typing import Any
 
 import aiokafka.errors as kafka_errors
-from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher, FetchError
-from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import OffsetAndMetadata
@@ -20,6 +18,8 @@ from aiokafka.structs import TopicPartition as KafkaPartition
 
 from analytics_platform.errors import InvalidUsage, NotFound, PlatformError
 from analytics_platform.observability import get_logger
+from streaming.coordination import Coordinator
+from streaming.fetch_pace import FetchPace
 from streaming.fetches import Answer, Presence, Waiting, refusal
 from streaming.liveness import Guard, Liveness
 from streaming.membership import (
@@ -29,7 +29,7 @@ from streaming.membership import (
     Owner,
     Progress,
 )
-from streaming.rebalance import Rebalance
+from streaming.rebalance import Listener, Rebalance
 from streaming.records import RawRecords, RecordReader, TopicPartition
 
 log = get_logger(__name__)
@@ -62,7 +62,7 @@ class EventConsumer:
         )
         self._state = SubscriptionState()
         self._fetcher: _RawFetcher | None = None
-        self._coordinator: GroupCoordinator | None = None
+        self._coordinator: Coordinator | None = None
         stall, now = options.stall_seconds, time.monotonic()
         self._liveness = Liveness(stall_seconds=stall, now=now)
         late = Liveness(stall_seconds=stall + _GUARD_SECONDS, now=now)
@@ -86,11 +86,11 @@ class EventConsumer:
                 raise NotFound(
                     f"The topic {topic} does not exist.", hint="Create it first."
                 ) from error
-        self._state.subscribe(topics, _Listener(self._rebalance))
+        self._state.subscribe(topics, Listener(self._rebalance))
         self._fetcher = _RawFetcher(
             self._client, self._state, self._options, self._presence
         )
-        self._coordinator = GroupCoordinator(
+        self._coordinator = Coordinator(
             self._client,
             self._state,
             group_id=self._options.group,
@@ -129,6 +129,7 @@ class EventConsumer:
         """
         fetcher, coordinator = self._running()
         deadline = time.monotonic() + seconds
+        fetcher.pace.note_back(time.monotonic())
         await asyncio.sleep(0)  # heartbeats need the loop, however much is waiting
         with self._state.fetch_context():
             while True:
@@ -138,6 +139,7 @@ class EventConsumer:
                 self._watch(self._liveness, time.monotonic())
                 left = deadline - time.monotonic()
                 if taken or left <= 0:
+                    fetcher.pace.note_given(taken, time.monotonic())
                     return taken
                 await fetcher.wait(self._rebalance.asked, left)
 
@@ -192,7 +194,7 @@ class EventConsumer:
             return False
         return True
 
-    def _running(self) -> "tuple[_RawFetcher, GroupCoordinator]":
+    def _running(self) -> "tuple[_RawFetcher, Coordinator]":
         if self._fetcher is None or self._coordinator is None:
             raise InvalidUsage("The consumer is not started.", hint="Start it first.")
         return self._fetcher, self._coordinator
@@ -259,20 +261,6 @@ class EventConsumer:
             liveness.observe(self.progress().values(), now=now)
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Passes aiokafka's rebalance, a task of its own, on to the owner's task."""
-
-    def __init__(self, rebalance: Rebalance) -> None:
-        self._rebalance = rebalance
-
-    async def on_partitions_revoked(self, revoked: set[KafkaPartition]) -> None:
-        if revoked:
-            await self._rebalance.ask("revoke", revoked)
-
-    async def on_partitions_assigned(self, assigned: set[KafkaPartition]) -> None:
-        await self._rebalance.ask("assign", assigned)
-
-
 class _RawFetcher(Fetcher):  # type: ignore[misc]
     """aiokafka's fetcher, keeping the bytes; positions are set by the owner alone."""
 
@@ -292,7 +280,7 @@ class _RawFetcher(Fetcher):  # type: ignore[misc]
             auto_offset_reset="none",
             isolation_level="read_committed",
         )
-        self.presence = presence
+        self.presence, self.pace = presence, FetchPace()
         self._reader = RecordReader(
             max_value_bytes=options.max_value_bytes,
             max_batch_bytes=options.max_batch_bytes,
@@ -359,6 +347,7 @@ class _RawFetcher(Fetcher):  # type: ignore[misc]
     ) -> bool:
         came = False
         with suppress(asyncio.CancelledError):  # aiokafka awaits what it cancelled
+            await asyncio.sleep(self.pace.rest_seconds(time.monotonic()))
             try:
                 response = await self._client.send(node_id, request)
             except kafka_errors.KafkaError as error:

@@ -5,7 +5,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming.key_index import KeyIndex
+
 Ids = NDArray[np.int32]
+
+_FEW = 64  # keys, which are looked up one by one
 
 
 class KeyTable:
@@ -22,12 +26,14 @@ class KeyTable:
     def __len__(self) -> int:
         return len(self._names) - len(self._free)
 
-    def numbers(self, partition: int, keys: Iterable[str]) -> Ids:
+    def numbers(self, partition: int, keys: Sequence[str]) -> Ids:
         """The numbers of n keys of a partition; new keys get one."""
         known = self._numbers.get(partition)
         if known is None:
             known = self._numbers[partition] = _Numbers(self._names, self._free)
-        return np.array(list(map(known.__getitem__, keys)), dtype=np.int32)
+        if len(keys) <= _FEW:
+            return np.array(list(map(known.__getitem__, keys)), dtype=np.int32)
+        return known.index.numbers(keys, known)
 
     def names(self, numbers: NDArray[np.int64]) -> list[str]:
         """The keys with these numbers (n)."""
@@ -59,6 +65,7 @@ class KeyTable:
     def let_go(self, partition: int, keys: Iterable[str]) -> None:
         """Take back the numbers of some keys of a partition."""
         known = self._numbers[partition]
+        known.index = KeyIndex()
         self._give_back([known.pop(key) for key in keys])
 
     def take(self, partition: int, keys: Sequence[str]) -> Ids:
@@ -78,6 +85,7 @@ class _Numbers(dict[str, int]):
         super().__init__()
         self._names, self._free = names, free
         self.added: list[str] = []
+        self.index = KeyIndex()
 
     def __missing__(self, key: str) -> int:
         if self._free:

@@ -12,8 +12,10 @@ from analytics_platform.adapters.prediction_log import PredictionLog
 from analytics_platform.adapters.topic import OutgoingRecord, TopicWriter
 from analytics_platform.clock import Clock
 from analytics_platform.contracts.messages import Prediction
+from analytics_platform.core.traces import TRACEPARENT, valid_traceparent
 from analytics_platform.errors import PlatformError
 from streaming.careful_prediction import CarefulPredictor
+from streaming.checkpoints.messages import traced
 from streaming.decoding import Columns, Decoder
 from streaming.live_model import LiveModel
 from streaming.outgoing import Outlet
@@ -63,9 +65,14 @@ def hand_on(again: Again, broker: Broker, log: PredictionLog, clock: Clock) -> N
     for stored, said in zip(again.done, again.predictions, strict=True):
         payload = said.model_dump_json().encode()
         topic = Outlet.PREDICTIONS.topic(stored.letter.topic)
-        writer.send(topic, OutgoingRecord(payload, said.key.encode()))
+        headers = traced(_trace_of(stored))
+        writer.send(topic, OutgoingRecord(payload, said.key.encode(), headers))
     writer.flush()
     writer.close()
+
+
+def _trace_of(stored: StoredLetter) -> str | None:
+    return valid_traceparent(dict(stored.letter.headers).get(TRACEPARENT))
 
 
 def _predicted(stored: StoredLetter, model: LiveModel | None) -> Prediction:

@@ -6,6 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.structs import TopicPartition as KafkaPartition
+
 from streaming.records import TopicPartition
 
 Kind = Literal["assign", "revoke"]
@@ -55,3 +58,19 @@ class Rebalance:
         self._closed = True
         while (change := self.next()) is not None:
             change.finish()
+
+
+class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Passes aiokafka's rebalance, a task of its own, on to the owner's task."""
+
+    def __init__(self, rebalance: Rebalance) -> None:
+        self._rebalance = rebalance
+
+    async def on_partitions_revoked(self, revoked: set[KafkaPartition]) -> None:
+        """Some go."""
+        if revoked:
+            await self._rebalance.ask("revoke", revoked)
+
+    async def on_partitions_assigned(self, assigned: set[KafkaPartition]) -> None:
+        """Some come, maybe none."""
+        await self._rebalance.ask("assign", assigned)

@@ -19,6 +19,7 @@ from analytics_platform.contracts.domain import Domain
 from analytics_platform.errors import Transient, Unavailable
 from analytics_platform.observability import get_logger
 from analytics_platform.settings import Settings
+from streaming.allocation import keep_freed_memory
 from streaming.app import create_app
 from streaming.assembly import (
     Parts,
@@ -57,6 +58,7 @@ _LEAVE_SECONDS = 10.0
 
 def run_sidecar(settings: Settings, domain: Domain) -> None:
     """Serve until SIGTERM or Ctrl-C; raises what made it stop by itself."""
+    keep_freed_memory()
     with running_broker(settings) as broker:
         log.info("broker_found", kind=broker.kind, bootstrap=broker.bootstrap)
         for limit in broker.limits:

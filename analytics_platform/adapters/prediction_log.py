@@ -11,8 +11,7 @@ from analytics_platform.adapters.control_store.engine import reading, writing
 from analytics_platform.adapters.control_store.tables import PREDICTIONS
 from analytics_platform.contracts.messages import Prediction
 
-# PostgreSQL binds at most 65,535 values in one statement, SQLite 32,766.
-_ROWS_AT_ONCE = 2_000
+_FIELDS = tuple(name for name in Prediction.model_fields if name != "kind")
 _READ_AT_ONCE = 10_000
 
 
@@ -37,18 +36,22 @@ class PredictionLog:
     def append(self, predictions: Sequence[Prediction], at: datetime) -> int:
         """Add those that are not there yet; gives how many they were."""
         rows = [
-            {**one.model_dump(exclude={"kind"}), "at": at}
+            {**{name: getattr(one, name) for name in _FIELDS}, "at": at}
             for one in {one.prediction_id: one for one in predictions}.values()
         ]
-        added = 0
+        if not rows:
+            return 0
         with writing(self.engine, "predictions") as connection:
             is_postgres = connection.dialect.name == "postgresql"
             make = postgresql.insert if is_postgres else sqlite.insert
-            for first in range(0, len(rows), _ROWS_AT_ONCE):
-                part = rows[first : first + _ROWS_AT_ONCE]
-                statement = make(PREDICTIONS).values(part).on_conflict_do_nothing()
-                added += connection.execute(statement).rowcount
-        return added
+            # One row's statement for all of them: it is compiled once for good, where
+            # one of many rows takes the compiler most of what writing them does.
+            statement = make(PREDICTIONS).on_conflict_do_nothing()
+            if not is_postgres:
+                return connection.execute(statement, rows).rowcount
+            # Sent in parts of many rows; the driver's count is that of the last part.
+            added = statement.returning(PREDICTIONS.c.prediction_id)
+            return len(connection.execute(added, rows).all())
 
     def read(
         self, model: str, start: datetime, end: datetime

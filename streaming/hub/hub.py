@@ -43,7 +43,7 @@ class Pace:
     the rest of the process: a frame to a client costs about 0.025 ms.
     """
 
-    seconds: float = 0.02
+    seconds: float = 0.01
     seconds_per_client: float = 0.00006
 
     def between_frames(self, clients: int) -> float:

@@ -2,7 +2,9 @@
 
 Format, little endian: mark `WS`, 1 byte version, 1 byte 0 for a snapshot or 1 for a
 delta, 16 bytes fingerprint of definition and slots, then each section of
-`Kept` in its order as 4 bytes length and raw integers or floats.
+`Kept` in its order as 4 bytes length and raw integers or floats; `spans` and `counts`,
+which differ little from cell to cell, are packed (packing.py). In version 1, which is
+still read, they were raw too.
 """
 
 import hashlib
@@ -17,9 +19,11 @@ from numpy.typing import NDArray
 from analytics_platform.errors import Conflict, DamagedRecord
 from streaming.windows.definition import StreamRules, WindowDefinition
 from streaming.windows.layout import BINS, FLAG, WORDS
+from streaming.windows.packing import pack, unpack
 from streaming.windows.slots import SlotSpec
 
-VERSION = 1
+VERSION = 2
+_PACKED = {1: (), VERSION: ("spans", "counts")}
 SNAPSHOT, DELTA = 0, 1
 _PREFIX = struct.Struct("<2sBB16s")
 _LENGTH = struct.Struct("<I")
@@ -63,11 +67,15 @@ class KeptForm:
         """The bytes of a partition's state."""
         parts = [_PREFIX.pack(_MARK, VERSION, kind, self.fingerprint)]
         for field in fields(Kept):
-            dtype, _ = self.shapes[field.name]
-            column = getattr(kept, field.name)
-            body = np.ascontiguousarray(column, np.dtype(dtype).newbyteorder("<"))
-            parts += (_LENGTH.pack(body.nbytes), body.tobytes())
+            body = self._body(field.name, getattr(kept, field.name))
+            parts += (_LENGTH.pack(len(body)), body)
         return b"".join(parts)
+
+    def _body(self, name: str, column: NDArray[Any]) -> bytes:
+        dtype, shape = self.shapes[name]
+        if name in _PACKED[VERSION]:
+            return pack(column.reshape(len(column), int(np.prod(shape))))
+        return np.ascontiguousarray(column, np.dtype(dtype).newbyteorder("<")).tobytes()
 
     def decode(self, kind: int, body: bytes) -> Kept:
         """The state in some bytes.
@@ -79,35 +87,52 @@ class KeptForm:
         if len(body) < _PREFIX.size:
             raise _damaged(f"has only {len(body)} bytes")
         mark, version, found, fingerprint = _PREFIX.unpack_from(body)
-        if (mark, version, found) != (_MARK, VERSION, kind):
+        if (mark, found) != (_MARK, kind) or version not in _PACKED:
             raise _damaged(f"is of kind {mark!r} {found}, version {version}")
         if fingerprint != self.fingerprint:
             raise Conflict(
                 "The kept state belongs to another definition of the window.",
                 hint="Begin the changed window with new state.",
             )
-        return Kept(**self._sections(body))
+        return Kept(**self._sections(body, _PACKED[version]))
 
-    def _sections(self, body: bytes) -> dict[str, Any]:
+    def _sections(self, body: bytes, packed: Sequence[str]) -> dict[str, Any]:
         place = _PREFIX.size
         columns: dict[str, Any] = {}
         for field in fields(Kept):
-            dtype, shape = self.shapes[field.name]
             if place + _LENGTH.size > len(body):
                 raise _damaged("ends too early")
             (length,) = _LENGTH.unpack_from(body, place)
             place += _LENGTH.size
-            little = np.dtype(dtype).newbyteorder("<")
-            row = little.itemsize * int(np.prod(shape, dtype=np.int64))
-            if place + length > len(body) or (length % row if row else length):
+            if place + length > len(body):
                 raise _damaged(f"has {field.name} of {length} bytes")
-            section = np.frombuffer(body[place : place + length], little)
-            rows = length // row if row else len(columns["keys"])
-            columns[field.name] = section.astype(dtype).reshape(rows, *shape)
+            section = body[place : place + length]
+            cells = len(columns.get("keys", ()))
+            read = self._unpacked if field.name in packed else self._raw
+            columns[field.name] = read(field.name, section, cells)
             place += length
         if place != len(body):
             raise _damaged(f"has {len(body)} bytes instead of {place}")
         return columns
+
+    def _unpacked(self, name: str, section: bytes, cells: int) -> NDArray[Any]:
+        _, shape = self.shapes[name]
+        try:
+            table = unpack(section, int(np.prod(shape, dtype=np.int64)))
+        except ValueError as error:
+            raise _damaged(f"has {name} that {error}") from error
+        if len(table) != cells:
+            raise _damaged(f"has {len(table)} {name} for {cells} cells")
+        return table.reshape(cells, *shape)
+
+    def _raw(self, name: str, section: bytes, cells: int) -> NDArray[Any]:
+        dtype, shape = self.shapes[name]
+        little = np.dtype(dtype).newbyteorder("<")
+        row = little.itemsize * int(np.prod(shape, dtype=np.int64))
+        if len(section) % row if row else section:
+            raise _damaged(f"has {name} of {len(section)} bytes")
+        rows = len(section) // row if row else cells
+        return np.frombuffer(section, little).astype(dtype).reshape(rows, *shape)
 
 
 def kept_form(

@@ -31,22 +31,23 @@ def number(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
 
 
 @pytest.mark.parametrize("pool", [0, 1], ids=["normalize", "load"])
-@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_signal_in_a_load_is_handled_by_the_handler_of_before(
     shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
     number: signal.Signals,
     pool: int,
-    late: bool,
+    moment: str,
 ) -> None:
     from dlt.common.runners import pool_runner
 
     shop.offer(GOOD)
-    signalled = _signalling(pool_runner.run_pool, number, pool, late)
+    signalled = _signalling(pool_runner.run_pool, number, pool, moment)
     handler = signal.getsignal(number)
-    with monkeypatch.context() as patched, pytest.raises(Asked):
+    with monkeypatch.context() as patched:
         patched.setattr(pool_runner, "run_pool", signalled)
-        shop.load([JAN])
+        with pytest.raises(Asked):
+            shop.load([JAN])
     assert signal.getsignal(number) is handler
 
     assert dict(shop.load([JAN]).rows) == {JAN: 1}
@@ -54,17 +55,17 @@ def test_a_signal_in_a_load_is_handled_by_the_handler_of_before(
 
 
 def _signalling(
-    run: Callable[..., object], number: signal.Signals, pool: int, late: bool
+    run: Callable[..., object], number: signal.Signals, pool: int, moment: str
 ) -> Callable[..., object]:
     """Runs dlt's pools of work; before or after one the process is sent a signal."""
     runs = count()
 
     def signalled(*arguments: object, **named: object) -> object:
         chosen = next(runs) == pool
-        if chosen and not late:
+        if chosen and moment == "before":
             os.kill(os.getpid(), number)
         done = run(*arguments, **named)
-        if chosen and late:
+        if chosen and moment == "after":
             os.kill(os.getpid(), number)
         return done
 

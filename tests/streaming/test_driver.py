@@ -3,12 +3,15 @@
 import json
 import sqlite3
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from analytics_platform.adapters.control_store.migrations import migrate
+from analytics_platform.contracts.domain import Domain
 from analytics_platform.errors import Unavailable
 from analytics_platform.settings import StreamingSettings
 from streaming.checkpoints.errors import Backlogged
@@ -16,9 +19,18 @@ from streaming.checkpoints.messages import Message
 from streaming.checkpoints.store import CheckpointStore
 from streaming.checkpoints.values import Commit, Committed
 from streaming.fencing import Contested
+from streaming.membership import Progress
 from streaming.records import TopicPartition
 from tests.domains import readings as domain
-from tests.support.driven import SENT_MS, SOURCE, FakeConsumer, Process, logs_of
+from tests.support.driven import (
+    SENT_MS,
+    SOURCE,
+    FakeConsumer,
+    FixedClock,
+    Process,
+    SentRecords,
+    logs_of,
+)
 from tests.support.driven import values_of as values
 from tests.support.readings import Reading, expected, last_readings, readings, stored
 
@@ -305,3 +317,50 @@ def test_kafka_is_told_the_committed_offsets_before_partitions_are_left(
     one.run()
     ends = {TopicPartition(domain.TOPIC, n): len(log) for n, log in enumerate(LOGS)}
     assert one.consumer.told == ends
+
+
+class Slow(FakeConsumer):
+    """The broker answers for the last partition after so many polls."""
+
+    last = TopicPartition(domain.TOPIC, domain.PARTITIONS - 1)
+    polls_before = 25
+
+    async def poll(self, seconds: float) -> list[SentRecords]:
+        self.polls_before -= 1
+        self.paused = {self.last} if self.polls_before >= 0 else set()
+        return await super().poll(seconds)
+
+    def progress(self) -> dict[TopicPartition, Progress]:
+        found = super().progress()
+        if self.paused:
+            unknown = Progress(0, high_water=None, stable_end=None, paused=False)
+            found[self.last] = unknown
+        return found
+
+
+def with_idle_timeout(minutes: int) -> Domain:
+    """The domain, with partitions that no longer hold others back after a time."""
+    timeout = {"idle_timeout": timedelta(minutes=minutes)}
+    windows = (
+        (one, one.order.model_copy(update=timeout)) for one in domain.LIVE_WINDOWS
+    )
+    found = tuple(one.model_copy(update={"order": order}) for one, order in windows)
+    return domain.DOMAIN.model_copy(update={"live_windows": found})
+
+
+def test_a_partition_that_the_broker_has_not_answered_for_yet_is_not_idle(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # minutes        0    5    10   15   20   25
+    # partitions 0-2 oooooooooooooooooooooooooo
+    # the last one   (no answer yet)          oooooooooo...
+    # idle after          ^ but not before it was answered for
+    minutes = count(1)
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr(
+        FixedClock, "now", lambda _: start + timedelta(minutes=next(minutes))
+    )
+    monkeypatch.setattr(domain, "DOMAIN", with_idle_timeout(5))
+    one = Process(Troubled.open(url), Slow(values(LOGS), 12))
+    one.run()
+    assert stored(url) == WANTED

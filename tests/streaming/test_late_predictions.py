@@ -123,8 +123,11 @@ def test_they_go_where_other_predictions_are(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(late_predictions, "TopicWriter", Writer)
     nothing: Any = None
     log: Any = Log()
-    hand_on(again(stored(1)), nothing, log, Now())
-    ((topic, record),) = sent
+    trace = ("traceparent", f"00-{4:032x}-{2:016x}-01".encode())
+    letters = [stored(1, headers=(trace,)), stored(2, headers=(("traceparent", b"?"),))]
+    hand_on(again(*letters), nothing, log, Now())
+    (topic, record), (_, other) = sent
+    assert (record.headers, other.headers) == ((trace,), ())
     assert topic == "rides.predictions"
     assert record.key == b"k"
     assert Prediction.model_validate_json(record.value or b"") == logged[0]

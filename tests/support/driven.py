@@ -125,7 +125,7 @@ class FakeConsumer:
                 self.places[partition] = found[-1].next_offset
         if not found:
             await asyncio.sleep(0.001)
-            if self.is_through and self.owner:
+            if self.is_through and self.owner and not _is_writing(self.owner):
                 self.owner.stopping = True
         return found
 
@@ -156,6 +156,12 @@ class FakeConsumer:
     def _owned(self) -> Owner:
         assert self.owner is not None
         return self.owner
+
+
+def _is_writing(driver: Driver) -> bool:
+    """Whether it may yet find out that partitions were taken over from it."""
+    has_news = any(work.has_news for work in driver.works.values())
+    return has_news or driver._unwritten > 0
 
 
 @dataclass

@@ -14,9 +14,8 @@ import streaming.sidecar
 import tests.domains.toy
 from analytics_platform.adapters.control_store import migrations
 from analytics_platform.cli.main import main
-from streaming import assembly, driver
+from streaming import assembly, driver, key_index, record_kernels
 from streaming.checkpoints.database import Database
-from streaming.record_kernels import compile_kernels
 from streaming.windows.warming import warmed
 from tests.support.doubling_model import PREDICTION, DoublingModel
 from tests.support.orders import Order
@@ -31,7 +30,8 @@ _LOADED = (
 _DOMAIN = "tests.domains.readings"
 _OURS = ("ANALYTICS_", "DAGSTER_", "DBT_", "TEST_")
 
-compile_kernels()
+record_kernels.compile_kernels()
+key_index.compile_kernels()
 _KERNELS = warmed(KERNELS)
 
 

@@ -1,11 +1,14 @@
 """Kept state: what is refused, what survives, and keys under new ids."""
 
+import struct
+
 import numpy as np
 import pytest
 
 from analytics_platform.errors import Conflict, DamagedRecord, InvalidUsage
 from streaming.windows.definition import StreamRules, WindowDefinition
 from streaming.windows.engine import WindowEngine
+from streaming.windows.layout import NEVER_YET
 from streaming.windows.slots import Batch, SlotSpec
 
 TEN = WindowDefinition("tumbling", size_ms=10)
@@ -61,6 +64,29 @@ def test_a_delta_is_no_snapshot_and_another_version_is_refused() -> None:
         WindowEngine(TEN).restore(0, delta)
     with pytest.raises(DamagedRecord, match="version 9"):
         WindowEngine(TEN).restore(0, None, [delta[:2] + b"\x09" + delta[3:]])
+
+
+def test_state_of_the_first_version_is_still_read() -> None:
+    """What version 1 wrote for three events at 3 ms, and one at 12 ms of another key.
+
+    Spans and counts were raw then.
+    """
+    rows = [(0, 0, 0, 0, 10), (1, 1, 1, 10, 20)]
+    sections = [
+        struct.pack("<4q", 1, 12, NEVER_YET, NEVER_YET),
+        struct.pack("<2i", 0, 1),
+        b"".join(struct.pack("<5q", *row) for row in rows),
+        struct.pack("<2q", 3, 1),
+        *[b""] * 8,
+    ]
+    fingerprint = engine_with(3).snapshot()[0][4:20]
+    old = b"WS\x01\x00" + fingerprint
+    old += b"".join(struct.pack("<I", len(one)) + one for one in sections)
+    engine = WindowEngine(TEN)
+    engine.restore(0, old)
+    given = engine.flush()
+    assert (given.keys.tolist(), given.counts.tolist()) == ([0, 1], [3, 1])
+    assert given.starts.tolist() == [0, 10]
 
 
 def test_a_delta_holds_only_what_changed() -> None:
