@@ -25,4 +25,4 @@ def keep_freed_memory() -> bool:
         (_TRIM_THRESHOLD, _KEPT_AT_END),
         (_TOP_PAD, _GROWS_BY),
     )
-    return bool(all([mallopt(*one) for one in options]))
+    return all(mallopt(*one) == 1 for one in options)
