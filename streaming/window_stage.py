@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from analytics_platform.contracts.messages import LateEvent
 from analytics_platform.core.expression_arrays import Values, evaluate
-from analytics_platform.core.live_results import LateCounts, LiveResults
+from analytics_platform.core.live_results import LateCounts, LiveResults, pick
 from streaming import identities
 from streaming.causes import Position
 from streaming.decoding import Columns
@@ -126,17 +126,19 @@ class WindowStage:
         keys: KeyTable,
     ) -> tuple[WindowRows, ...]:
         counts = _late_counts(late, keys)
-        partitions = {*np.unique(lines.partitions).tolist(), *counts}
-        found = []
-        for partition in sorted(partitions):
-            chosen = lines.at(np.flatnonzero(lines.partitions == partition))
-            results = self._reader.results(chosen, keys.names(chosen.keys))
-            missed = counts.get(partition) or _NO_LATE
-            causes = _causes(chosen, events)
-            found.append(
-                WindowRows(self.window.name, partition, results, missed, causes)
+        results = self._reader.results(lines, keys.names(lines.keys))
+        parts = _by_partition(lines, results)
+        none = pick(results, np.zeros(0, np.int64))
+        return tuple(
+            WindowRows(
+                self.window.name,
+                partition,
+                parts[partition][1] if partition in parts else none,
+                counts.get(partition) or _NO_LATE,
+                _causes(parts[partition][0], events) if partition in parts else (),
             )
-        return tuple(found)
+            for partition in sorted({*parts, *counts})
+        )
 
     def _late(
         self, late: Emissions, events: EventBatch, keys: KeyTable
@@ -180,6 +182,20 @@ class WindowStage:
             )
             for place, reason in pairs
         )
+
+
+def _by_partition(
+    lines: Emissions, results: LiveResults
+) -> dict[int, tuple[Emissions, LiveResults]]:
+    """The lines of each partition that has some, and their results."""
+    partitions = np.unique(lines.partitions).tolist()
+    if len(partitions) == 1:
+        return {partitions[0]: (lines, results)}
+    found = {}
+    for partition in partitions:
+        rows = np.flatnonzero(lines.partitions == partition)
+        found[partition] = (lines.at(rows), pick(results, rows))
+    return found
 
 
 def _causes(

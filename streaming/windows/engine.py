@@ -15,7 +15,12 @@ from streaming.windows.compilation import Kernels, interpreted
 from streaming.windows.days import CalendarDays
 from streaming.windows.definition import StreamRules, WindowDefinition
 from streaming.windows.emissions import Emissions, joined
-from streaming.windows.extraction import extract, mark_kept
+from streaming.windows.extraction import (
+    changed_partitions,
+    extract,
+    mark_kept,
+    standing,
+)
 from streaming.windows.forgetting import disown, keys_in_use, without_closed
 from streaming.windows.insertion import insert, renamed
 from streaming.windows.intake import to_events
@@ -128,23 +133,22 @@ class WindowEngine:
 
     def delta(self) -> dict[int, bytes]:
         """What changed in each partition since the last call."""
-        found = self._extracted(DELTA)
-        mark_kept(self._state)
+        state, changed = self._state, changed_partitions(self._state)
+        found = {
+            one: self._form.encode(DELTA, extract(state, one, changed=True))
+            if one in changed
+            else self._form.encode_unchanged(standing(state, one))
+            for one in self.assigned
+        }
+        mark_kept(state)
         return found
 
     def snapshot(self, partitions: Collection[int] | None = None) -> dict[int, bytes]:
         """All of each partition's state; what `delta` gives next does not change."""
-        return self._extracted(SNAPSHOT, partitions)
-
-    def _extracted(
-        self, kind: int, partitions: Collection[int] | None = None
-    ) -> dict[int, bytes]:
         return {
-            partition: self._form.encode(
-                kind, extract(self._state, partition, changed=kind == DELTA)
-            )
-            for partition in self.assigned
-            if partitions is None or partition in partitions
+            one: self._form.encode(SNAPSHOT, extract(self._state, one, changed=False))
+            for one in self.assigned
+            if partitions is None or one in partitions
         }
 
     def forget_closed(self) -> None:

@@ -25,7 +25,7 @@ def extract(state: State, partition: int, *, changed: bool) -> Kept:
         spans = _row_spans(state, cells)
         listed = np.zeros(0, np.intp)
     return Kept(
-        partition=_standing(state, partition),
+        partition=standing(state, partition),
         keys=state.cells[cells, at.OF_KEY],
         spans=spans,
         counts=state.facts[cells, at.EVENTS],
@@ -40,19 +40,33 @@ def extract(state: State, partition: int, *, changed: bool) -> Kept:
     )
 
 
+def standing(state: State, partition: int) -> NDArray[np.int64]:
+    """A partition's own row (1 x 4): see `Kept`."""
+    held = state.partitions[partition]
+    emitted = max(int(held[at.FLOOR]), int(state.clock[at.FIRED]))
+    values = [held[at.STATUS], held[at.GREATEST], held[at.RETURNED], emitted]
+    return np.array([values], np.int64)
+
+
+def changed_partitions(state: State) -> set[int]:
+    """The partitions of whose keys something changed since it was marked."""
+    if state.clock[at.GAP]:
+        changed = state.keys[:, at.TOUCHED] > 0
+    else:
+        held = state.cells[:, at.OF_KEY]
+        changed = np.zeros(len(state.keys), np.bool_)
+        changed[held[(held >= 0) & (state.cells[:, at.CHANGED] > 0)]] = True
+    for table in (state.remembered, state.revised):
+        changed[table[table[:, at.FLAG] == at.FLAG_NEW, at.NOTE]] = True
+    return set(np.unique(state.keys[changed, at.OWNER]).tolist())
+
+
 def mark_kept(state: State) -> None:
     """From now on nothing has changed."""
     state.cells[:, at.CHANGED] = 0
     state.keys[:, at.TOUCHED] = 0
     for table in (state.remembered, state.revised):
         table[table[:, at.FLAG] == at.FLAG_NEW, at.FLAG] = at.FLAG_OLD
-
-
-def _standing(state: State, partition: int) -> NDArray[np.int64]:
-    held = state.partitions[partition]
-    emitted = max(int(held[at.FLOOR]), int(state.clock[at.FIRED]))
-    values = [held[at.STATUS], held[at.GREATEST], held[at.RETURNED], emitted]
-    return np.array([values], np.int64)
 
 
 def _cells_of_rows(state: State, mine: NDArray[np.bool_], *, changed: bool) -> Places:

@@ -11,6 +11,7 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,22 @@ class KeptForm:
         parts = [_PREFIX.pack(_MARK, VERSION, kind, self.fingerprint)]
         for field in fields(Kept):
             body = self._body(field.name, getattr(kept, field.name))
+            parts += (_LENGTH.pack(len(body)), body)
+        return b"".join(parts)
+
+    def encode_unchanged(self, partition: NDArray[np.int64]) -> bytes:
+        """The bytes of a delta in which nothing but the partition's row is new."""
+        mine = self._body("partition", partition)
+        prefix = _PREFIX.pack(_MARK, VERSION, DELTA, self.fingerprint)
+        return b"".join((prefix, _LENGTH.pack(len(mine)), mine, self._nothing))
+
+    @cached_property
+    def _nothing(self) -> bytes:
+        """Every section but the first, without a row."""
+        parts: list[bytes] = []
+        for field in fields(Kept)[1:]:
+            dtype, shape = self.shapes[field.name]
+            body = self._body(field.name, np.zeros((0, *shape), dtype))
             parts += (_LENGTH.pack(len(body)), body)
         return b"".join(parts)
 

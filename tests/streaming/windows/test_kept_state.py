@@ -8,8 +8,10 @@ import pytest
 from analytics_platform.errors import Conflict, DamagedRecord, InvalidUsage
 from streaming.windows.definition import StreamRules, WindowDefinition
 from streaming.windows.engine import WindowEngine
+from streaming.windows.extraction import extract
+from streaming.windows.kept_state import DELTA
 from streaming.windows.layout import NEVER_YET
-from streaming.windows.slots import Batch, SlotSpec
+from streaming.windows.slots import Batch, SlotSpec, SlotValues
 
 TEN = WindowDefinition("tumbling", size_ms=10)
 
@@ -126,3 +128,34 @@ def test_a_revoked_partition_leaves_nothing_behind() -> None:
     engine.add(at(1, partition=1, key=1))
     engine.revoke([0])
     assert engine.flush().keys.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    "definition", [TEN, WindowDefinition("session", gap_ms=10)], ids=["rows", "chains"]
+)
+def test_where_nothing_changed_the_delta_says_how_far_the_partition_is(
+    definition: WindowDefinition,
+) -> None:
+    """As if it had been taken out column by column."""
+    slots = (SlotSpec("a", "float", True), SlotSpec("b", "identity"))
+    rules = StreamRules(out_of_orderness_ms=50, dedup_by_id=True)
+    engine = WindowEngine(definition, rules, slots)
+    engine.assign([0, 1])
+    values = [SlotValues(np.array([1.5]), np.array([True]))] * 2
+    engine.add(
+        Batch(
+            ts_ms=np.array([3]),
+            partition=np.zeros(1, np.int32),
+            key=np.zeros(1, np.int32),
+            values=values,
+            event_id=np.array([7]),
+        )
+    )
+    first = engine.delta()
+    state, form = engine._state, engine._form
+    assert first[1] == form.encode(DELTA, extract(state, 1, changed=True))
+    assert len(first[0]) > len(first[1])
+    assert engine.delta()[0] == form.encode(DELTA, extract(state, 0, changed=True))
+    other = WindowEngine(definition, rules, slots)
+    other.restore(0, engine.snapshot([0])[0], [engine.delta()[0]])
+    assert other.flush().counts.tolist() == [1]
