@@ -4,16 +4,16 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from analytics_platform.adapters.brokers import Broker
 from analytics_platform.adapters.kafka_broker import KafkaBroker
 from analytics_platform.errors import PlatformError
 from streaming.fencing import Contested
+from tests.domains import readings as domain
 from tests.support.commands import wait_for
 from tests.support.fault_plans import Act, Fault, Plan
 from tests.support.forked_sidecars import Forked, Forks, forks, suspend
@@ -187,13 +187,12 @@ class _Run:
     def _zombie(self, act: Act) -> None:
         self._have_members(act.members)
         self._send_for(act.seconds)
-        zombie, *others = self._forks.running[: act.members]
+        zombie, *others = self._forks.running
         suspend(zombie, self._topic.home)
-        before = [(one, len(given(one.text))) for one in others]
         self._send(100)
         time.sleep(_SESSION_SECONDS + 0.5)
-        for one, times in before:
-            one.wait_for(partial(_was_given_more, one, times), _WAIT_SECONDS)
+        if others:
+            others[0].wait_for(lambda: _have_everything(others), _WAIT_SECONDS)
         self._send(100)
         zombie.signal(signal.SIGCONT)
         self._send_for(act.seconds)
@@ -244,5 +243,7 @@ class _Run:
         self._topic.send(self._chance.randrange(2**31), count)
 
 
-def _was_given_more(one: Forked, times: int) -> bool:
-    return len(given(one.text)) > times
+def _have_everything(some: Sequence[Forked]) -> bool:
+    """Whether the partitions that these were given last are all there are."""
+    last = [one for each in some for one in given(each.text)[-1]]
+    return sorted(last) == list(range(domain.PARTITIONS))
