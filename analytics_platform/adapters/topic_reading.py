@@ -1,10 +1,17 @@
 """Reading ranges of a topic's offsets in batches, each range once and whole."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from analytics_platform.adapters.brokers import Broker
 from analytics_platform.core.dead_letters import Header
@@ -13,6 +20,11 @@ from analytics_platform.errors import InvalidUsage, PlatformError, Unavailable
 _SECONDS = 15.0
 _REST_SECONDS = 0.05  # what a batch waits for to get larger
 _BATCH = 10_000
+# A broker that has just started does not lead its partitions yet.
+_LEADERLESS = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+)
 
 
 @dataclass(frozen=True)
@@ -105,10 +117,24 @@ def watermarks(consumer: Consumer, topic: str, number: int) -> OffsetRange:
     Raises:
         Unavailable: the broker did not answer.
     """
-    found = consumer.get_watermark_offsets(TopicPartition(topic, number), _SECONDS)
-    if found is None:
-        raise Unavailable(f"No answer about {topic}.", hint="Look at the broker.")
-    return OffsetRange(*found)
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        try:
+            found = consumer.get_watermark_offsets(
+                TopicPartition(topic, number), _SECONDS
+            )
+        except KafkaException as error:
+            if error.args[0].code() not in _LEADERLESS:
+                raise
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    f"Nobody leads {topic}: {error}.", hint="Look at the broker."
+                ) from error
+            time.sleep(_REST_SECONDS)
+            continue
+        if found is None:
+            raise Unavailable(f"No answer about {topic}.", hint="Look at the broker.")
+        return OffsetRange(*found)
 
 
 def _records(
