@@ -13,7 +13,9 @@ from analytics_platform.errors import Unavailable
 class Starting:
     """A consumer whose broker does not lead the partition so many times."""
 
-    def __init__(self, times: int, code: int = KafkaError.NOT_LEADER_FOR_PARTITION):
+    def __init__(
+        self, times: int, code: int = KafkaError.NOT_LEADER_FOR_PARTITION
+    ) -> None:
         self.times, self._code = times, code
 
     def get_watermark_offsets(self, *_: object) -> tuple[int, int]:
