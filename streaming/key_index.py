@@ -2,7 +2,8 @@
 
 A dictionary of a hundred thousand keys is looked up in some 300 ns: each of its parts
 is far away in memory, and the next key waits for it. These tables are small, and the
-processor looks several keys up side by side: 60 ns.
+processor looks several keys up side by side: 100 ns, and 30 ns instead of 55 where keys
+are a thousand.
 """
 
 from collections.abc import Mapping, Sequence
