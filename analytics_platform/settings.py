@@ -114,7 +114,7 @@ class PushSettings(_Group):
         10, gt=0, description="A client that takes nothing for this long is dropped."
     )
     frame_ms: float = Field(
-        20, ge=0, description="Least time between two frames to a client."
+        5, ge=0, description="Least time between two frames to a client."
     )
     max_clients: int = Field(
         2000, ge=1, description="Clients at once; one more is answered 503."

@@ -23,6 +23,7 @@ from streaming.checkpoints.values import (
     Stored,
 )
 from streaming.checkpoints.writer import CheckpointWriter
+from streaming.commit_pace import CommitPace
 from streaming.fencing import Fences
 from streaming.kafka import EventConsumer
 from streaming.membership import LogBounds
@@ -38,9 +39,6 @@ log = get_logger(__name__)
 _POLL_SECONDS = 0.02
 _TICK_SECONDS = 0.1
 _BACKLOG_SECONDS = 0.05
-# Offsets and states alone, for which nobody waits, are written this often, or when so
-# many events are in them: any commit takes 1 to 2 ms of processor time.
-_UNAWAITED_SECONDS, _UNAWAITED_EVENTS = 0.25, 100_000
 # Reading stops while so much waits for the state database.
 _MOST_UNCOMMITTED = 200_000
 
@@ -80,7 +78,7 @@ class Driver:
         self.works, self._writer, self._handing = works, writer, handing
         self._situation, self._settings = situation, situation.settings
         self._commit: asyncio.Task[None] | None = None
-        self._cut = time.monotonic()
+        self._pace = CommitPace(works, time.monotonic())
         self._fences = Fences(situation.name)
         self._hints, self._unread = OffsetHints(), Unread()
         self._consumer: EventConsumer | None = None
@@ -217,30 +215,32 @@ class Driver:
         if self._commit and self._commit.done():
             finished, self._commit = self._commit, None
             await finished
-        if self._commit is None and (self._is_due or self.upkeep.is_due):
+        if self._commit is None and (self._due or self.upkeep.is_due):
             self._commit = asyncio.create_task(self._commit_and_tidy(), name="commit")
 
     @property
-    def _is_due(self) -> bool:
-        news = [one for one in self.works.values() if one.has_news]
-        is_long_ago = time.monotonic() - self._cut >= _UNAWAITED_SECONDS
-        return any(
-            is_long_ago or one.is_awaited or one.uncommitted >= _UNAWAITED_EVENTS
-            for one in news
-        )
+    def _due(self) -> list[TopicWork]:
+        now = time.monotonic()
+        is_due = self._pace.is_due
+        return [work for topic, work in self.works.items() if is_due(topic, work, now)]
 
     async def _commit_and_tidy(self) -> None:
-        self._cut = time.monotonic()
-        await self._commit_all()
-        if self.upkeep.is_due:
-            await self.upkeep.run(_wall_ms())
+        """Commit until nothing is due: what came meanwhile need not wait for a poll."""
+        while True:
+            for work in self._due:
+                await self._commit_work(work)
+            if self.upkeep.is_due:
+                await self.upkeep.run(_wall_ms())
+            if not self._due:
+                return
 
     async def _settle(self) -> None:
         """Wait until everything that was taken is written."""
         if self._commit:
             finished, self._commit = self._commit, None
             await finished
-        await self._commit_all()
+        for work in self.works.values():
+            await self._commit_work(work)
 
     async def _settle_or_drop(self) -> None:
         """Write what was taken, if the partitions are still ours."""
@@ -265,22 +265,22 @@ class Driver:
         work.end(partitions)
         await self._writer.run(lambda store: store.release(work.source, partitions))
 
-    async def _commit_all(self) -> None:
-        for work in self.works.values():
-            if not work.has_news:
-                continue
-            started = time.perf_counter()
-            self._unwritten = work.uncommitted
-            cut = work.cut(_wall_ms())
-            committed = await self._write(cut.commit)
-            self._unwritten = 0
-            self.commit_seconds.append(time.perf_counter() - started)
-            work.note(committed)
-            self._hints.note(work.source.topic, cut.commit.moves)
-            self._handing.deliver(work.source.topic, list(committed.outputs))
-            self.tallies.append((work.source.topic, cut.tally))
-            for pushed in cut.pushed:
-                self._handing.push(pushed)
+    async def _commit_work(self, work: TopicWork) -> None:
+        if not work.has_news:
+            return
+        started = time.perf_counter()
+        self._pace.note_cut(work.source.topic, time.monotonic())
+        self._unwritten = work.uncommitted
+        cut = work.cut(_wall_ms())
+        committed = await self._write(cut.commit)
+        self._unwritten = 0
+        self.commit_seconds.append(time.perf_counter() - started)
+        work.note(committed)
+        self._hints.note(work.source.topic, cut.commit.moves)
+        self._handing.deliver(work.source.topic, list(committed.outputs))
+        self.tallies.append((work.source.topic, cut.tally))
+        for pushed in cut.pushed:
+            self._handing.push(pushed)
 
     async def _write(self, commit: Commit) -> Committed:
         """Write a commit, once enough of the outputs before it was delivered."""

@@ -24,6 +24,8 @@ _BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 _NEARBY = 32
 _LEAST_SLOTS, _LEAST_BYTES = 1_024, 16_384
 _MOST_BYTES = 1 << 32  # a place in the table has 32 bits
+_PLACE = _MOST_BYTES - 1
+_GROUP = 64  # keys that are looked up side by side
 _HEAD = 8  # bytes before each kept key: its number and its length, 4 each
 
 
@@ -119,25 +121,56 @@ def _is_at(kept: Bytes, at: int, joined: Bytes, begin: int, end: int) -> bool:
 def find_keys(joined: Bytes, table: Longs, kept: Bytes, found: Ids) -> bool:
     """The number of each of n keys, UNKNOWN where there is none.
 
-    False if there are not n of them between the newlines.
+    False if there are not n of them between the newlines. A group of keys takes each
+    step together, so that its reads are answered side by side.
     """
+    hashes, firsts = np.empty(_GROUP, np.uint64), np.empty(_GROUP, np.int64)
+    begins = np.zeros(_GROUP + 1, np.int64)
     mask = np.uint64(table.size - 1)
-    at = 0
-    for place in range(found.size):
-        begin = at
-        hashed, at = _hash_to(joined, at, joined.size)
-        found[place] = UNKNOWN
-        for step in range(_NEARBY):
-            held = table[(hashed + np.uint64(step)) & mask]
-            if held < 0:
-                break
-            if np.uint64(held >> 32) == hashed >> np.uint64(33):
-                where = held & 0xFFFFFFFF
-                if _is_at(kept, where, joined, begin, at):
-                    found[place] = _read(kept, where)
-                    break
-        at += 1
-    return at == joined.size + 1
+    for done in range(0, found.size, _GROUP):
+        size = min(_GROUP, found.size - done)
+        for one in range(size):
+            hashes[one], end = _hash_to(joined, begins[one], joined.size)
+            begins[one + 1] = end + 1
+        for one in range(size):
+            firsts[one] = table[hashes[one] & mask]
+            where = firsts[one] & _PLACE
+            found[done + one] = _read(kept, where) if firsts[one] >= 0 else UNKNOWN
+        for one in range(size):
+            begin, end = begins[one], begins[one + 1] - 1
+            if firsts[one] >= 0 and not _is_here(
+                firsts[one], hashes[one], kept, joined, begin, end
+            ):
+                found[done + one] = _search(
+                    hashes[one], table, kept, joined, begin, end
+                )
+        begins[0] = begins[size]
+    return bool(begins[0] == joined.size + 1)
+
+
+@nb.njit(cache=True)
+def _search(  # noqa: PLR0913, PLR0917 - a key is its hash and where its bytes lie
+    hashed: np.uint64, table: Longs, kept: Bytes, joined: Bytes, begin: int, end: int
+) -> int:
+    """The number of a key that is not the first where it should be, or UNKNOWN."""
+    mask = np.uint64(table.size - 1)
+    for step in range(1, _NEARBY):
+        held = table[(hashed + np.uint64(step)) & mask]
+        if held < 0:
+            break
+        if _is_here(held, hashed, kept, joined, begin, end):
+            return _read(kept, held & _PLACE)
+    return UNKNOWN
+
+
+@nb.njit(cache=True, inline="always")
+def _is_here(  # noqa: PLR0913, PLR0917 - a key is its hash and where its bytes lie
+    held: int, hashed: np.uint64, kept: Bytes, joined: Bytes, begin: int, end: int
+) -> bool:
+    """Whether an entry of the table is the one of a key."""
+    if np.uint64(held >> 32) != hashed >> np.uint64(33):
+        return False
+    return _is_at(kept, held & _PLACE, joined, begin, end)
 
 
 @nb.njit(cache=True)

@@ -43,7 +43,7 @@ class Pace:
     the rest of the process: a frame to a client costs about 0.025 ms.
     """
 
-    seconds: float = 0.01
+    seconds: float
     seconds_per_client: float = 0.00006
 
     def between_frames(self, clients: int) -> float:
@@ -59,12 +59,12 @@ class Hub:
         channels: Iterable[Channel],
         *,
         epoch: int,
-        pace: Pace | None = None,
+        pace: Pace,
         on_latency: Latency | None = None,
     ) -> None:
         self.rings = {one.name: Ring(one, epoch) for one in channels}
         self.published = dict.fromkeys(self.rings, 0)
-        self._pace = pace or Pace()
+        self._pace = pace
         self._on_latency = on_latency
         self._readers: dict[str, set[Reader]] = {name: set() for name in self.rings}
         self._clients: set[Reader] = set()

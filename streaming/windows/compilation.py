@@ -17,6 +17,7 @@ from typing import Any
 
 from analytics_platform.core import live_accuracy
 from streaming.windows import (
+    ahead,
     cells,
     departures,
     distinct,
@@ -36,6 +37,7 @@ from streaming.windows import (
 from streaming.windows.layout import Events, Long, Short, State, Tiny
 
 _MODULES: tuple[ModuleType, ...] = (
+    ahead,
     cells,
     departures,
     distinct,
@@ -66,6 +68,7 @@ _INLINED = frozenset(
         "fold",
         "fold_quantile",
         "fold_whole",
+        "home_near",
         "home_of",
         "is_duplicate",
         "lacking",
@@ -85,6 +88,7 @@ _INLINED = frozenset(
         "take_cell",
         "take_event",
         "take_session_event",
+        "touch_cell",
         "touches",
         "wake",
     }

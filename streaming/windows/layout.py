@@ -55,8 +55,9 @@ LIMIT_MS = 1 << 60
     IDENTITIES,
     SETS_AT,
     KNOWN_AT,
+    READ,  # what was read ahead; nobody looks at it
     CLOCK,
-) = range(27)
+) = range(28)
 
 # Columns of partitions. `FLOOR` is how far windows were emitted when it was taken.
 STATUS, GREATEST, RETURNED, SEEN, FLOOR, PARTITION_COLUMNS = range(6)

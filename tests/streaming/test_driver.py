@@ -17,7 +17,6 @@ from analytics_platform.settings import StreamingSettings
 from streaming.checkpoints.errors import Backlogged
 from streaming.checkpoints.messages import Message
 from streaming.checkpoints.store import CheckpointStore
-from streaming.checkpoints.values import Commit, Committed
 from streaming.fencing import Contested
 from streaming.membership import Progress
 from streaming.records import TopicPartition
@@ -29,6 +28,7 @@ from tests.support.driven import (
     FixedClock,
     Process,
     SentRecords,
+    Troubled,
     logs_of,
 )
 from tests.support.driven import values_of as values
@@ -47,21 +47,6 @@ def url(tmp_path: Path) -> str:
     found = f"sqlite:///{tmp_path / 'stream.sqlite'}"
     migrate(found)
     return found
-
-
-class Troubled(CheckpointStore):
-    """A store to which something happens at its commits, by their number."""
-
-    trouble: Callable[[int], object] = staticmethod(lambda _: None)
-    after: Callable[[int], object] = staticmethod(lambda _: None)
-    commits = 0
-
-    def commit(self, commit: Commit) -> Committed:
-        self.commits += 1
-        self.trouble(self.commits)
-        found = super().commit(commit)
-        self.after(self.commits)
-        return found
 
 
 def process(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analytics_platform.settings import StreamingSettings
 from streaming.checkpoints.messages import Message, decode_messages
 from streaming.checkpoints.store import CheckpointStore
-from streaming.checkpoints.values import PendingOutput, Source
+from streaming.checkpoints.values import Commit, Committed, PendingOutput, Source
 from streaming.checkpoints.writer import CheckpointWriter
 from streaming.definitions import compile_windows
 from streaming.driver import Driver, Handing, Situation
@@ -162,6 +162,22 @@ def _is_writing(driver: Driver) -> bool:
     """Whether it may yet find out that partitions were taken over from it."""
     has_news = any(work.has_news for work in driver.works.values())
     return has_news or driver._unwritten > 0
+
+
+class Troubled(CheckpointStore):
+    """A store to which something happens at its commits, by their number."""
+
+    trouble: Callable[[int], object] = staticmethod(lambda _: None)
+    after: Callable[[int], object] = staticmethod(lambda _: None)
+    commits = 0
+
+    def commit(self, commit: Commit) -> Committed:
+        """Commit, between the two."""
+        self.commits += 1
+        self.trouble(self.commits)
+        found = super().commit(commit)
+        self.after(self.commits)
+        return found
 
 
 @dataclass

@@ -15,7 +15,9 @@ from analytics_platform.adapters.brokers import Broker
 from analytics_platform.adapters.kafka_broker import KafkaBroker
 from tests.benchmarks.stream.latency import measure_latency
 from tests.benchmarks.stream.predictions import (
+    SPEED,
     Feed,
+    crowded,
     measure_predictions,
     sent_events,
     trained_home,
@@ -41,7 +43,7 @@ def main() -> None:
         homes = (copied_home(made, folder / f"home-{n}") for n in count())
         for part in given.parts:
             if part == "predictions":
-                _predictions(kafka, folder, given)
+                _predictions(folder, given)
             else:
                 _PARTS[part](kafka, homes, given)
 
@@ -68,15 +70,18 @@ def _latency(
         measure_latency(kafka, next(homes), rate, given.seconds)
 
 
-def _predictions(kafka: KafkaBroker, folder: Path, given: argparse.Namespace) -> None:
-    trained = given.trained or trained_home(folder)
-    broker, events = Broker.configured(kafka.bootstrap), sent_events()
-    for rate in given.departures:
-        most = int(rate * given.seconds)
-        feed = Feed(broker, rate, events[:most])
-        home = folder / f"predictions-{rate}"
-        measure_predictions(home, feed, trained=trained)
-        events = events[most:] or events
+def _predictions(folder: Path, given: argparse.Namespace) -> None:
+    """Each line on a broker of its own: the topics' names are the domain's."""
+    trained, events = given.trained or trained_home(folder), sent_events()
+    for rate in given.predicted:
+        for name, title, chosen in (
+            ("crowded", f"{SPEED} times", crowded(events, rate, SPEED, given.seconds)),
+            ("fast", "as fast as it goes", events[: rate * given.seconds]),
+        ):
+            with running_kafka() as kafka:
+                feed = Feed(Broker.configured(kafka.bootstrap), rate, chosen)
+                home = folder / f"{name}-{rate}"
+                measure_predictions(home, feed, trained=trained, title=title)
 
 
 def _arguments() -> argparse.Namespace:
@@ -88,7 +93,7 @@ def _arguments() -> argparse.Namespace:
     rates = [1_000, 10_000, 50_000, 100_000]
     parser.add_argument("--rates", type=int, nargs="*", default=rates)
     parser.add_argument("--seconds", type=int, default=120, help="at each rate")
-    parser.add_argument("--departures", type=int, nargs="*", default=[500])
+    parser.add_argument("--predicted", type=int, nargs="*", default=[1_000])
     parser.add_argument("--trained", type=Path, help="a home with released models")
     return parser.parse_args()
 

@@ -5,6 +5,7 @@ The shipped domain with its released champion; departures and arrivals as they w
 
 import asyncio
 import json
+import random
 import shutil
 import time
 import urllib.request
@@ -20,6 +21,7 @@ from analytics_platform.adapters.brokers import Broker
 from analytics_platform.adapters.control_store.migrations import migrate
 from analytics_platform.adapters.replay_events import EventReplay, SentEvent
 from analytics_platform.adapters.topic import OutgoingRecord, TopicWriter
+from analytics_platform.contracts.declaration import ColumnType
 from analytics_platform.domains.flights import DOMAIN
 from analytics_platform.settings import Settings
 from tests.benchmarks.stream.feeds import LINGER_MS
@@ -38,6 +40,9 @@ STREAM, PREDICTION = DOMAIN.streams[0], DOMAIN.live_predictions[0]
 _FIRST, _LAST = "2013-01", "2013-10"  # what the model learns
 _FROM, _UNTIL = datetime(2013, 11, 1, tzinfo=UTC), datetime(2013, 12, 31, tzinfo=UTC)
 _READY_SECONDS, _WARM_SECONDS = 120.0, 2.0
+_INSTANTS = {one.name for one in STREAM.fields if one.type is ColumnType.TIMESTAMP}
+SPEED = 600  # what `analytics replay` is shown with
+_SHUFFLED = 64  # flights, some hour of them
 _KEPT = ("control.sqlite", "artifacts")
 
 
@@ -52,6 +57,46 @@ def trained_home(folder: Path) -> Path:
 def sent_events() -> list[SentEvent]:
     """The events of two months that the model has not seen."""
     return list(EventReplay(DOMAIN, STREAM).events(_FROM, _UNTIL))
+
+
+def crowded(
+    events: Sequence[SentEvent], rate: int, speed: float, seconds: int
+) -> list[SentEvent]:
+    """Events for so many seconds at a rate, while their own time goes `speed` times.
+
+    Three airports have too few for that: each flight flies several times, up to an hour
+    or two earlier or later, with the same delays of flights and messages.
+    """
+    begin, span = events[0].sent_at_ms, events[-1].sent_at_ms - events[0].sent_at_ms
+    copies = max(round(rate * span / (1000 * speed * len(events))), 1)
+    made: list[SentEvent] = []
+    shuffled = random.Random(7)  # noqa: S311
+    for first in range(0, len(events), _SHUFFLED):
+        some = [
+            (event, copy)
+            for event in events[first : first + _SHUFFLED]
+            for copy in range(copies)
+        ]
+        shuffled.shuffle(some)
+        for event, copy in some:
+            if len(made) == rate * seconds:
+                return made
+            sent_ms = begin + round(len(made) / rate * speed * 1000)
+            made.append(_moved(event, copy, sent_ms))
+    return made
+
+
+def _moved(event: SentEvent, copy: int, sent_at_ms: int) -> SentEvent:
+    moved, read = sent_at_ms - event.sent_at_ms, json.loads(event.value)
+    read[STREAM.id_field] += f"/{copy}"
+    for name in _INSTANTS & set(read):
+        read[name] += moved
+    return SentEvent(
+        sent_at_ms=sent_at_ms,
+        happened_at_ms=event.happened_at_ms + moved,
+        keys=event.keys,
+        value=json.dumps(read, separators=(",", ":")).encode(),
+    )
 
 
 @dataclass(frozen=True)
@@ -83,7 +128,7 @@ class Feed:
         return handed
 
 
-def measure_predictions(home: Path, feed: Feed, *, trained: Path) -> None:
+def measure_predictions(home: Path, feed: Feed, *, trained: Path, title: str) -> None:
     """Print the latencies at a rate.
 
     Raises:
@@ -93,7 +138,7 @@ def measure_predictions(home: Path, feed: Feed, *, trained: Path) -> None:
     for name in _KEPT:
         copy = shutil.copytree if (trained / name).is_dir() else shutil.copy2
         copy(trained / name, home / name)
-    settings = settings_of(feed.broker, home, f"predictions-at-{feed.rate}")
+    settings = settings_of(feed.broker, home, f"predictions-{home.name}")
     migrate(settings.stream_state_url)
     seconds = len(feed.events) / feed.rate
     with sidecar(settings, DOMAIN) as process:
@@ -110,7 +155,8 @@ def measure_predictions(home: Path, feed: Feed, *, trained: Path) -> None:
     quick = measured.share_within("prediction_seconds", model, "0.005")
     print(
         f"{feed.rate:,} events/s for {seconds:.0f} s, {len(handed) / seconds:,.0f} "
-        f"departures/s: {told(slow)}; {len(slow):,} predictions, missed {heard.said}; "
+        f"departures/s, {title}: {told(slow)}; {len(slow):,} predictions, "
+        f"missed {heard.said}; "
         f"{quick:.2%} of the model's calls within 5 ms; {measured.pauses()}; "
         f"{measured.commits()}; sidecar {cores:.2f} cores; {load()}",
         flush=True,

@@ -27,7 +27,10 @@ class Counter:
         self.woken += 1
 
 
-def make_hub(pace: Pace | None = None) -> Hub:
+PACE = Pace(seconds=0.005)
+
+
+def make_hub(pace: Pace = PACE) -> Hub:
     return Hub([ORDERS, EVENTS], epoch=7, pace=pace)
 
 
@@ -138,7 +141,7 @@ def test_a_channel_that_was_not_declared_is_not_found() -> None:
 @in_loop
 async def test_latency_is_told_for_messages_with_a_cause() -> None:
     told: list[tuple[Channel, float, int]] = []
-    hub = Hub([ORDERS], epoch=1, on_latency=lambda *one: told.append(one))
+    hub = Hub([ORDERS], epoch=1, pace=PACE, on_latency=lambda *one: told.append(one))
     hub.publish("windows.orders", {})
     hub.publish("windows.orders", {}, cause=Cause(sent_ms=0))
     await asyncio.sleep(0.01)

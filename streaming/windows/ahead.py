@@ -1,0 +1,82 @@
+"""Kernels that read what the next events will need, before they need it.
+
+With many keys hardly anything that an event counts in is still in the cache. Reads that
+do not depend on each other are answered side by side; one event after the other would
+wait for each.
+"""
+
+from streaming.windows.cells import home_of
+from streaming.windows.layout import (
+    EVENT_KEY,
+    EVENTS,
+    FOLLOWING,
+    HEAD,
+    NEAR,
+    NUMBER,
+    OF_KEY,
+    OWNER,
+    READ,
+    RECENT,
+    Events,
+    State,
+)
+from streaming.windows.rows import slice_of
+
+# So many events at once; and a state of fewer cells is in the cache anyway.
+AHEAD = 64
+MANY_CELLS = 8_192
+
+
+def read_slices_ahead(state: State, events: Events, begin: int) -> int:
+    """Read the cells of the next events; gives the first event that was left out."""
+    end = min(begin + AHEAD, int(events.longs.shape[1]))
+    if state.cells.shape[0] < MANY_CELLS:
+        return end
+    seen = 0
+    for i in range(begin, end):
+        key = events.longs[EVENT_KEY, i]
+        seen += state.keys[key, OWNER] + state.table[home_near(state, events, i)]
+    for i in range(begin, end):
+        cell = state.table[home_near(state, events, i)]
+        if cell >= 0:
+            seen += touch_cell(state, cell)
+    # Reads that nothing comes of would not be compiled.
+    state.clock[READ] = seen
+    return end
+
+
+def home_near(state: State, events: Events, i: int) -> int:
+    """Where the search for an event's cell will most likely begin."""
+    cut, _, _ = slice_of(state, events, i)
+    row = state.rows[cut & (RECENT - 1), NEAR]
+    return home_of(state, row, events.longs[EVENT_KEY, i])
+
+
+def read_sessions_ahead(state: State, events: Events, begin: int) -> int:
+    """Read the latest sessions of the next events' keys; as `read_slices_ahead`."""
+    end = min(begin + AHEAD, int(events.longs.shape[1]))
+    if state.cells.shape[0] < MANY_CELLS:
+        return end
+    seen = 0
+    for i in range(begin, end):
+        key = events.longs[EVENT_KEY, i]
+        seen += state.keys[key, HEAD]
+    for i in range(begin, end):
+        cell = state.keys[events.longs[EVENT_KEY, i], HEAD]
+        if cell >= 0:
+            seen += touch_cell(state, cell)
+    state.clock[READ] = seen
+    return end
+
+
+def touch_cell(state: State, cell: int) -> int:
+    """Read each part of a cell that an event changes."""
+    seen = state.cells[cell, OF_KEY] + state.cells[cell, FOLLOWING]
+    seen += state.facts[cell, EVENTS]
+    for f in range(state.real.shape[1]):
+        seen += state.real[cell, f, NUMBER] > 0
+    for w in range(state.whole.shape[1]):
+        seen += state.whole[cell, w, NUMBER]
+    for column in range(state.sketches.shape[1]):
+        seen += state.sketches[cell, column]
+    return int(seen)
