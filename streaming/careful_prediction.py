@@ -11,7 +11,6 @@ from streaming.decoding import Columns
 
 log = get_logger(__name__)
 
-HANDLER_ERROR = "handler_error"
 
 # At about a millisecond each the loop is held up for half a second at worst.
 _MOST_CALLS = 500

@@ -14,7 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics_platform.contracts.declaration import ColumnType
-from analytics_platform.contracts.streams import EventField, EventStream
+from analytics_platform.contracts.streams import (
+    MAX_EVENT_BYTES,
+    EventField,
+    EventStream,
+)
 from analytics_platform.core.expression_arrays import Values
 from analytics_platform.errors import InvalidUsage
 
@@ -150,7 +154,7 @@ class Decoder:
         stream: EventStream,
         fields: Collection[str],
         *,
-        max_value_bytes: int = 1_000_000,
+        max_value_bytes: int = MAX_EVENT_BYTES,
     ) -> None:
         """Of `fields`, those the stream declares; id, time, kind and keys always.
 

@@ -221,8 +221,11 @@ class Driver:
     @property
     def _due(self) -> list[TopicWork]:
         now = time.monotonic()
-        is_due = self._pace.is_due
-        return [work for topic, work in self.works.items() if is_due(topic, work, now)]
+        return [
+            work
+            for topic, work in self.works.items()
+            if self._pace.is_due(topic, work, now) or (self._paused and work.has_news)
+        ]
 
     async def _commit_and_tidy(self) -> None:
         """Commit until nothing is due: what came meanwhile need not wait for a poll."""

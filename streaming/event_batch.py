@@ -14,6 +14,9 @@ from streaming.keys import KeyTable
 Integers = NDArray[np.int64]
 Ids = NDArray[np.int32]
 
+# The error of an event that a window or prediction cannot be computed of.
+HANDLER_ERROR = "handler_error"
+
 
 class PartitionRecords(Records, Protocol):
     """Records of one partition of a topic."""

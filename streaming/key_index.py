@@ -1,9 +1,8 @@
 """Finds the numbers of many keys at once, by their bytes, without an object per key.
 
 A dictionary of a hundred thousand keys is looked up in some 300 ns: each of its parts
-is far away in memory, and the next key waits for it. These tables are small, and the
-processor looks several keys up side by side: 100 ns, and 30 ns instead of 55 where keys
-are a thousand.
+is far away in memory, and the next key waits for it. These tables are small, and many
+keys are looked up side by side: 70 ns each, and 40 ns where keys are a thousand.
 """
 
 from collections.abc import Mapping, Sequence

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from analytics_platform.contracts.streams import MAX_EVENT_BYTES
 from analytics_platform.errors import PlatformError
 from streaming.records import TopicPartition
 
@@ -29,7 +30,7 @@ class ConsumerOptions:
     rebalance_ms: int = 30_000
     request_ms: int = 15_000
     stall_seconds: float = 60.0
-    max_value_bytes: int = 1 << 20
+    max_value_bytes: int = MAX_EVENT_BYTES
     max_batch_bytes: int = 64 << 20
 
 

@@ -10,14 +10,11 @@ from dataclasses import dataclass, field, replace
 
 from analytics_platform.contracts.messages import LateEvent, Prediction
 from analytics_platform.contracts.streams import EventStream
-from streaming.careful_prediction import (
-    HANDLER_ERROR,
-    CarefulPredictor,
-    Predictor,
-)
+from streaming.careful_prediction import CarefulPredictor, Predictor
 from streaming.causes import Position
 from streaming.decoding import Decoder
 from streaming.event_batch import (
+    HANDLER_ERROR,
     EventBatch,
     PartitionRecords,
     Rejected,
@@ -63,8 +60,6 @@ class Pipeline:
         topic: str,
         windows: Sequence[WindowStage],
         predictors: Sequence[Predictor] = (),
-        *,
-        max_value_bytes: int = 1_000_000,
     ) -> None:
         """All windows have the topic's key."""
         self._key = next(one.key for one in stream.topics if one.name == topic)
@@ -73,7 +68,7 @@ class Pipeline:
         fields = {self._key}.union(
             *(one.window.fields for one in windows), *(one.fields for one in predictors)
         )
-        self._decoder = Decoder(stream, fields, max_value_bytes=max_value_bytes)
+        self._decoder = Decoder(stream, fields)
         self.keys = KeyTable()
 
     def assign(self, partitions: Collection[int]) -> None:

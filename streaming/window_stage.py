@@ -1,7 +1,7 @@
 """One live window at work: takes events, gives results, late events, refused ones."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from analytics_platform.contracts.messages import LateEvent
 from analytics_platform.core.expression_arrays import Values, evaluate
 from analytics_platform.core.live_results import LateCounts, LiveResults, pick
+from analytics_platform.observability import get_logger
 from streaming import identities
 from streaming.causes import Position
 from streaming.decoding import Columns
 from streaming.definitions import BoundSlot, CompiledWindow, Source
-from streaming.event_batch import EventBatch, Rejected
+from streaming.event_batch import HANDLER_ERROR, EventBatch, Rejected
 from streaming.keys import KeyTable
 from streaming.results import MetricReader
 from streaming.windows.compilation import Kernels
@@ -21,6 +22,8 @@ from streaming.windows.emissions import Emissions
 from streaming.windows.engine import WindowEngine
 from streaming.windows.layout import LATE, RETRACTION, WINDOW
 from streaming.windows.slots import Batch, SlotKind, SlotSpec, SlotValues
+
+log = get_logger(__name__)
 
 _KINDS: dict[Source, SlotKind] = {
     Source.NUMBER: "float",
@@ -72,8 +75,21 @@ class WindowStage:
     def add(self, events: EventBatch, keys: KeyTable, now_ms: int) -> Passed:
         """Take events of the window's kind, in their order."""
         self._listen(now_ms)
-        emissions = self.engine.add(self._batch(events), now_ms)
-        return self._passed(emissions, events, keys)
+        try:
+            batch = self._batch(events)
+        except Exception as error:
+            sound, failed = self._apart(events)
+            if not failed:  # it is not for any one event that they fail
+                raise
+            log.warning(
+                "events_failed",
+                window=self.window.name,
+                error=repr(error),
+                events=len(failed),
+            )
+            passed = self.add(sound, keys, now_ms)
+            return replace(passed, rejected=(*passed.rejected, *failed))
+        return self._passed(self.engine.add(batch, now_ms), events, keys)
 
     def tick(self, keys: KeyTable, now_ms: int) -> Passed:
         """Let time pass without events."""
@@ -103,6 +119,19 @@ class WindowStage:
             values=[_contribution(one, events.columns) for one in self.window.slots],
             event_id=ids,
         )
+
+    def _apart(self, events: EventBatch) -> tuple[EventBatch, list[Rejected]]:
+        """The events that the window's expressions can be computed of, and the rest."""
+        sound, failed = [], []
+        for place in range(len(events)):
+            try:
+                self._batch(events.pick(np.array([place])))
+            except Exception as error:  # noqa: BLE001 - whatever an event leads to
+                name, said = self.window.name, f"{type(error).__name__}: {error}"[:500]
+                failed.append(events.rejected(place, HANDLER_ERROR, said, name))
+            else:
+                sound.append(place)
+        return events.pick(np.array(sound, np.int64)), failed
 
     def _passed(
         self, emissions: Emissions, events: EventBatch | None, keys: KeyTable

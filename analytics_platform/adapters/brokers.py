@@ -91,10 +91,6 @@ class Broker:
         """The command that gets a broker without the limits, if there are any."""
         return GET_THE_REAL_ONE if self.limits else None
 
-    def can(self, ability: Ability) -> bool:
-        """Whether what needs this ability can be done, and proven, here."""
-        return self.embedded is None or ability not in EMBEDDED_LIMITS
-
 
 def chosen_kind(settings: Settings) -> BrokerKind:
     """Configured, else assembled where Java and the jars are there, else embedded."""

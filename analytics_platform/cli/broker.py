@@ -40,6 +40,6 @@ def status() -> None:
 
 def _print_limits(limits: tuple[str, ...], advice: str | None) -> None:
     for limit in limits:
-        print(f"  - {limit}", flush=True)
+        print(f"  - not proven here: {limit}", flush=True)
     if advice:
         print(f"`{advice}` gets a broker without these limits.", flush=True)

@@ -47,7 +47,7 @@ def _kind(kind: BrokerKind, how: str) -> Finding:
     return Finding(
         part="broker",
         state="warning",
-        found=f"{kind}; {how}. {limits}",
+        found=f"{kind}; {how}. Not proven here: {limits}",
         hint=f"`{GET_THE_REAL_ONE}` gets a Kafka without these limits.",
     )
 

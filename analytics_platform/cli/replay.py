@@ -118,13 +118,13 @@ def _send(
     from analytics_platform.adapters.topic import TopicWriter, ensure_topics
     from analytics_platform.cli.replay_display import ReplayDisplay
     from analytics_platform.cli.terminal import open_console
-    from analytics_platform.core.pacing import AtOnce, Steady
+    from analytics_platform.core.pacing import AtMost
 
-    if broker.embedded and isinstance(pace, AtOnce):
-        pace = Steady(_EMBEDDED_PER_SECOND)
+    if broker.embedded:
+        pace = AtMost(pace, _EMBEDDED_PER_SECOND)
         print(
-            f"The embedded broker keeps little: {_EMBEDDED_PER_SECOND:,.0f} events/s. "
-            f"`{broker.advice}` gets one without that limit."
+            f"The embedded broker keeps little: at most {_EMBEDDED_PER_SECOND:,.0f} "
+            f"events/s. `{broker.advice}` gets one without that limit."
         )
     names = [topic.name for topic in stream.topics]
     for topic in stream.topics:
@@ -145,7 +145,8 @@ def _pace(domain: "Domain", first_ms: int, speed: float | None, rate: str) -> "P
         return AtOnce()
     if rate:
         return Steady(_positive("--rate", rate))
-    return AsInLife(first_ms, _positive("--speed", str(speed or domain.replay.speed)))
+    chosen = domain.replay.speed if speed is None else speed
+    return AsInLife(first_ms, _positive("--speed", str(chosen)))
 
 
 def _positive(option: str, text: str) -> float:

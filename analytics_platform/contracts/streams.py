@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from analytics_platform.contracts.declaration import ColumnType, Declaration
 
@@ -112,20 +112,30 @@ class EventStream(Declaration):
         return next((one for one in self.topics if one.key == key), None)
 
 
+# A record's value with more bytes is no event, neither live nor in the warehouse.
+MAX_EVENT_BYTES = 1 << 20
+
+
 class WindowSpec(Declaration):
     """How a window cuts time: [start, end), aligned to 1970-01-01 plus `offset`.
 
-    `calendar_day` runs from one local midnight to the next in `timezone`. Late events
-    update a window until its end plus `allowed_lateness` has passed.
+    `calendar_day` runs from one local midnight to the next in `timezone`, `sliding` is
+    another name for `hopping`. Late events update a window until its end plus
+    `allowed_lateness` has passed.
     """
 
-    type: Literal["tumbling", "hopping", "session", "calendar_day"]
+    type: Literal["tumbling", "hopping", "sliding", "session", "calendar_day"]
     size: timedelta | None = None
     slide: timedelta | None = None
     gap: timedelta | None = None
     offset: timedelta = timedelta(0)
     allowed_lateness: timedelta = timedelta(0)
     timezone: str | None = None
+
+    @field_validator("type")
+    @classmethod
+    def _one_name(cls, type: str) -> str:
+        return "hopping" if type == "sliding" else type
 
 
 class StreamOrder(Declaration):

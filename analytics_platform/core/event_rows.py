@@ -9,7 +9,7 @@ import orjson
 
 from analytics_platform.contracts.declaration import ColumnType
 from analytics_platform.contracts.domain import Column
-from analytics_platform.contracts.streams import EventStream
+from analytics_platform.contracts.streams import MAX_EVENT_BYTES, EventStream
 
 CLUSTER, PARTITION, OFFSET = "topic_cluster", "topic_partition", "topic_offset"
 
@@ -73,7 +73,7 @@ class EventTable:
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a record is no event: `empty`, `undecodable` or `schema_invalid`."""
+    """Why a record is no event: empty, oversized, undecodable or schema_invalid."""
 
     error: str
     message: str
@@ -101,6 +101,9 @@ class EventReader:
         """
         if value is None or not value.strip():
             return Fault("empty", "the record has no value")
+        if len(value) > MAX_EVENT_BYTES:
+            allowed = f"at most {MAX_EVENT_BYTES} are allowed"
+            return Fault("oversized", f"the value has {len(value)} bytes, {allowed}")
         try:
             found = orjson.loads(value)
         except orjson.JSONDecodeError as error:

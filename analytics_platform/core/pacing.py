@@ -54,6 +54,18 @@ class AtOnce:
 
 
 @dataclass(frozen=True)
+class AtMost:
+    """Another pace, but never more than so many events a second from the start."""
+
+    pace: Pace
+    per_second: float
+
+    def due(self, count: int, sent_at_ms: int) -> float:
+        """Seconds after the start."""
+        return max(self.pace.due(count, sent_at_ms), count / self.per_second)
+
+
+@dataclass(frozen=True)
 class Hands:
     """A clock's hands as one sees them who follows it: never ahead, and never jumping.
 

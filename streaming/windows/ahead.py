@@ -11,12 +11,14 @@ from streaming.windows.layout import (
     EVENTS,
     FOLLOWING,
     HEAD,
+    LIMIT_MS,
     NEAR,
     NUMBER,
     OF_KEY,
     OWNER,
     READ,
     RECENT,
+    TS,
     Events,
     State,
 )
@@ -47,6 +49,8 @@ def read_slices_ahead(state: State, events: Events, begin: int) -> int:
 
 def home_near(state: State, events: Events, i: int) -> int:
     """Where the search for an event's cell will most likely begin."""
+    if not -LIMIT_MS <= events.longs[TS, i] <= LIMIT_MS:
+        return 0  # it will be refused
     cut, _, _ = slice_of(state, events, i)
     row = state.rows[cut & (RECENT - 1), NEAR]
     return home_of(state, row, events.longs[EVENT_KEY, i])

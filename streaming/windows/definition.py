@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from analytics_platform.errors import InvalidUsage
 
-WindowType = Literal["tumbling", "hopping", "session", "calendar_day"]
+WindowType = Literal["tumbling", "hopping", "sliding", "session", "calendar_day"]
 
 # 10^15 ms are 31,700 years: sums of a timestamp and any two of these fit in 64 bits.
 _LONGEST_MS = 10**15
@@ -31,7 +31,7 @@ class WindowDefinition:
     `gap_ms` after its last event; sessions that touch are one. A calendar day runs
     from midnight to midnight in `timezone` (unset: UTC), or from the first moment after
     a midnight that does not exist. Late events update a window until the watermark
-    reaches its end plus `allowed_lateness_ms`.
+    reaches its end plus `allowed_lateness_ms`. `sliding` is another name for `hopping`.
 
     Raises:
         InvalidUsage: the definition makes no sense.
@@ -46,6 +46,8 @@ class WindowDefinition:
     timezone: str | None = None
 
     def __post_init__(self) -> None:
+        if self.type == "sliding":
+            object.__setattr__(self, "type", "hopping")
         problem = next(_problems(self), None)
         if problem:
             raise InvalidUsage(

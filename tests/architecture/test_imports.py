@@ -1,5 +1,6 @@
 """What importing a process brings along."""
 
+import re
 import subprocess
 import sys
 
@@ -46,3 +47,24 @@ def _loaded_by(modules: list[str]) -> set[str]:
     )
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
+
+
+# What aiokafka keeps to itself is used: an update of it is looked through here.
+KAFKA_EDGE = {"kafka.py", "coordination.py", "rebalance.py"}
+
+
+def test_only_the_kafka_edge_imports_aiokafka_and_has_one_door() -> None:
+    importing = re.compile(
+        r"^\s*(?:from|import) (aiokafka|streaming\.(?:\w+))", re.MULTILINE
+    )
+    shipped = ("analytics_platform", "api", "bento_services", "streaming")
+    found = {
+        (path.as_posix(), module)
+        for path in files_ending(".py")
+        if is_below(path, shipped)
+        for module in importing.findall((ROOT / path).read_text())
+    }
+    edge = {f"streaming/{name}" for name in KAFKA_EDGE}
+    assert {path for path, module in found if module == "aiokafka"} == edge
+    inner = {"streaming.coordination", "streaming.rebalance"}
+    assert {path for path, module in found if module in inner} == {"streaming/kafka.py"}

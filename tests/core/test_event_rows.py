@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analytics_platform.contracts.streams import MAX_EVENT_BYTES
 from analytics_platform.core.event_rows import EventReader, EventTable, Fault
 from streaming.decoding import Decoder
 from tests.domains.toy.streams import RIDES
@@ -60,6 +61,7 @@ def test_an_event_is_a_row_with_null_for_what_is_left_out() -> None:
         (encoded(station_code=1), "schema_invalid"),
         (encoded(duration_minutes=1.0), "schema_invalid"),
         (encoded(duration_minutes=2**63 - 1), None),
+        (encoded(note="x" * MAX_EVENT_BYTES), "oversized"),
         (encoded(rider_kind=None), None),
     ],
 )

@@ -6,8 +6,10 @@ from analytics_platform.core.pacing import (
     LONGEST_WAIT,
     Allowance,
     AsInLife,
+    AtMost,
     AtOnce,
     Hands,
+    Pace,
     Position,
     Steady,
 )
@@ -25,6 +27,20 @@ def test_times_between_events_shrink_by_the_speed() -> None:
 def test_a_rate_counts_events_and_at_once_counts_nothing() -> None:
     assert [Steady(4).due(count, 0) for count in range(3)] == [0, 0.25, 0.5]
     assert AtOnce().due(1_000, 10**12) == 0
+
+
+@pytest.mark.parametrize(
+    ("pace", "wanted"),
+    [
+        (AtOnce(), [0, 0.5, 1.0]),
+        (Steady(10), [0, 0.5, 1.0]),
+        (Steady(1), [0, 1, 2]),
+        (AsInLife(0, speed=1), [0, 0.5, 3.0]),
+    ],
+)
+def test_a_cap_holds_back_only_what_is_faster(pace: Pace, wanted: list[float]) -> None:
+    capped = AtMost(pace, per_second=2)
+    assert [capped.due(n, ms) for n, ms in enumerate((0, 100, 3_000))] == wanted
 
 
 def test_hands_that_keep_up_show_what_the_clock_shows() -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics_platform.contracts.streams import MAX_EVENT_BYTES
+
 
 @dataclass(frozen=True)
 class Single:
@@ -34,8 +36,11 @@ class FakeRecords:
 
     @property
     def regular(self) -> bool:
-        """Whether each is one line that is not blank."""
-        return all(one and one.strip() and b"\n" not in one for one in self.values)
+        """Whether each is one line that is not blank, nor too long."""
+        return all(
+            one and one.strip() and b"\n" not in one and len(one) <= MAX_EVENT_BYTES
+            for one in self.values
+        )
 
     @property
     def ndjson(self) -> NDArray[np.uint8]:

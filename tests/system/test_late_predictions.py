@@ -13,7 +13,7 @@ from analytics_platform.adapters.dead_letters import DeadLetters, StoredLetter
 from analytics_platform.adapters.kafka_broker import KafkaBroker
 from analytics_platform.adapters.prediction_log import PredictionLog
 from analytics_platform.contracts.messages import Prediction
-from streaming.careful_prediction import HANDLER_ERROR
+from streaming.event_batch import HANDLER_ERROR
 from tests.domains import readings as domain
 from tests.domains.predicted_readings import PREDICTION
 from tests.support.commands import Commands

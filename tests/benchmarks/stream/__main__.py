@@ -37,7 +37,6 @@ def main() -> None:
     given = _arguments()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        kafka = stack.enter_context(running_kafka())
         made = folder / "made"
         make_stream_home(made, domain.semantic_manifest())
         homes = (copied_home(made, folder / f"home-{n}") for n in count())
@@ -45,7 +44,8 @@ def main() -> None:
             if part == "predictions":
                 _predictions(folder, given)
             else:
-                _PARTS[part](kafka, homes, given)
+                with running_kafka() as kafka:
+                    _PARTS[part](kafka, homes, given)
 
 
 def _throughput(

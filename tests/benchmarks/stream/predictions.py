@@ -42,7 +42,7 @@ _FROM, _UNTIL = datetime(2013, 11, 1, tzinfo=UTC), datetime(2013, 12, 31, tzinfo
 _READY_SECONDS, _WARM_SECONDS = 120.0, 2.0
 _INSTANTS = {one.name for one in STREAM.fields if one.type is ColumnType.TIMESTAMP}
 SPEED = 600  # what `analytics replay` is shown with
-_SHUFFLED = 64  # flights, some hour of them
+_SHUFFLED = 64  # events, some hour of them
 _KEPT = ("control.sqlite", "artifacts")
 
 
@@ -64,8 +64,9 @@ def crowded(
 ) -> list[SentEvent]:
     """Events for so many seconds at a rate, while their own time goes `speed` times.
 
-    Three airports have too few for that: each flight flies several times, up to an hour
-    or two earlier or later, with the same delays of flights and messages.
+    Three airports have too few for that: each flight flies several times, some hours
+    earlier or later, with the same delays of flights and messages. Nights are as busy
+    as days.
     """
     begin, span = events[0].sent_at_ms, events[-1].sent_at_ms - events[0].sent_at_ms
     copies = max(round(rate * span / (1000 * speed * len(events))), 1)

@@ -67,3 +67,10 @@ def test_the_fingerprint_changes_with_every_field() -> None:
 def test_rules_that_make_no_sense_are_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(InvalidUsage):
         StreamRules(**fields)
+
+
+def test_sliding_is_another_name_for_hopping() -> None:
+    named = WindowDefinition("sliding", size_ms=10, slide_ms=5)
+    assert named == WindowDefinition("hopping", size_ms=10, slide_ms=5)
+    with pytest.raises(InvalidUsage, match="needs slide_ms"):
+        WindowDefinition("sliding", size_ms=10)
