@@ -1,4 +1,4 @@
-"""An event that a model failed on, predicted by `analytics dlq replay` later on."""
+"""Models at work in a sidecar: one that fails on an event, one that takes over."""
 
 import signal
 from collections.abc import Iterator
@@ -76,6 +76,33 @@ def test_a_prediction_that_failed_is_made_again_once_and_its_event_counts_once(
     listed = commands.run("dlq", "list", topic.topic)
     assert f"No dead letters of {topic.topic} wait." in listed.text
     assert len(sent(topic, highest)) == len(logged(topic, highest)) == 1
+
+
+def test_a_release_that_moves_predicts_from_then_on_without_a_restart(
+    topic: LiveTopic,
+) -> None:
+    release_rooting(topic.home, "v1", 1_000.0)
+    with topic.sidecar(ANALYTICS_DOMAIN="tests.domains.predicted_readings") as sidecar:
+        sidecar.wait_for(lambda: is_at_work(sidecar), 60)
+        topic.send(1, COUNT)
+        sidecar.wait_for(lambda: len(sent(topic)) == COUNT, 60)
+        assert {one.version for one in sent(topic)} == {"v1"}
+        release_doubling(topic.home, "v2", before="v1")
+
+        def moved() -> bool:
+            topic.send(2, 10)
+            return sent(topic)[-1].version == "v2"
+
+        sidecar.wait_for(moved, 60)
+        sidecar.wait_for(lambda: len(sent(topic)) == sum(map(len, topic.sent)), 60)
+        known = {one.event_id for one in sent(topic)}
+        topic.send(3, COUNT)
+        sidecar.wait_for(lambda: len(sent(topic)) == sum(map(len, topic.sent)), 60)
+        newest = [one for one in sent(topic) if one.event_id not in known]
+    levels = {event_id(one): one.level for log in topic.sent for one in log}
+    assert len(newest) == COUNT
+    assert {one.version for one in newest} == {"v2"}
+    assert all(one.value == 2 * levels[one.event_id] for one in newest)
 
 
 def the_highest(topic: LiveTopic) -> tuple[Reading, float]:
