@@ -143,7 +143,7 @@ async def test_who_may_not_read_gets_a_status() -> None:
 @in_loop
 async def test_a_key_that_expires_ends_the_stream_with_a_reason() -> None:
     async with running_sidecar() as sidecar:
-        headers = bearer(sidecar, lifetime=soon(1))
+        headers = bearer(sidecar, lifetime=soon(4))
         async with opened(sidecar, **headers) as events:
             while True:
                 name, said = await events.next()

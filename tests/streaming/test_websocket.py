@@ -209,7 +209,7 @@ async def test_a_key_limited_to_channels_reads_no_other() -> None:
 @in_loop
 async def test_a_key_that_expires_closes_its_connections() -> None:
     async with running_sidecar() as sidecar:
-        key = sidecar.keys.make(lifetime=soon(1))
+        key = sidecar.keys.make(lifetime=soon(3))
         async with sidecar.connect() as client:
             await say(client, type="authenticate", token=key)
             assert await close_code(client) == 4401
