@@ -13,7 +13,7 @@ from analytics_platform.adapters.snapshots import SnapshotStore
 from analytics_platform.adapters.topic import Topics
 from analytics_platform.contracts.domain import Domain
 from analytics_platform.contracts.streams import EventStream
-from analytics_platform.errors import InvalidUsage
+from analytics_platform.errors import InvalidUsage, Unavailable
 from analytics_platform.settings import Settings, StreamingSettings
 from streaming import key_index, record_kernels
 from streaming.checkpoints.store import CheckpointStore
@@ -107,6 +107,9 @@ def create_topics(broker: Broker, domain: Domain, partitions: int) -> Cluster:
     """Make the topics that are not there, results' and dead letters' too.
 
     They have so many `partitions` unless they are declared otherwise.
+
+    Raises:
+        Unavailable: the broker is away, or does not know its own topics yet.
     """
     topics = Topics(broker)
     declared = {
@@ -117,7 +120,12 @@ def create_topics(broker: Broker, domain: Domain, partitions: int) -> Cluster:
     for name in topics_of(domain):
         if topics.partitions(name) is None:
             topics.create(name, declared[name])
-        count = topics.partitions(name) or partitions
+        count = topics.partitions(name)
+        if count is None:
+            raise Unavailable(
+                f"The broker does not show the topic {name} yet.",
+                hint="One that has only just started needs a moment.",
+            )
         for outlet in (Outlet.RESULTS, Outlet.PREDICTIONS):
             if topics.partitions(outlet.topic(name)) is None:
                 topics.create(outlet.topic(name), count)
