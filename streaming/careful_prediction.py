@@ -8,6 +8,7 @@ from typing import Protocol
 from analytics_platform.contracts.messages import Prediction
 from analytics_platform.observability import get_logger
 from streaming.decoding import Columns
+from streaming.event_batch import told
 
 log = get_logger(__name__)
 
@@ -15,7 +16,6 @@ log = get_logger(__name__)
 # At about a millisecond each the loop is held up for half a second at worst.
 _MOST_CALLS = 500
 _BROKEN_AFTER = 20
-_MESSAGE_CHARACTERS = 500
 
 
 class Predictor(Protocol):
@@ -141,7 +141,7 @@ class CarefulPredictor:
 
     def _fail(self, asked: Asked, place: int, error: Exception) -> None:
         kind = type(error).__name__
-        asked.failed.append((place, f"{kind}: {error}"[:_MESSAGE_CHARACTERS]))
+        asked.failed.append((place, told(error)))
         if kind not in self._known_errors:
             self._known_errors.add(kind)
             log.warning("event_not_predicted", name=self.name, exc_info=error)

@@ -16,6 +16,7 @@ Ids = NDArray[np.int32]
 
 # The error of an event that a window or prediction cannot be computed of.
 HANDLER_ERROR = "handler_error"
+_MESSAGE_CHARACTERS = 500
 
 
 class PartitionRecords(Records, Protocol):
@@ -123,6 +124,11 @@ def decode_polled(
         key=np.concatenate([np.zeros(0, np.int32), *numbers]),
         ts_ms=columns.integers(decoder.stream.time_field),
     ), rejected
+
+
+def told(error: Exception) -> str:
+    """What a dead letter says of an error."""
+    return f"{type(error).__name__}: {error}"[:_MESSAGE_CHARACTERS]
 
 
 def _rejected(

@@ -14,7 +14,7 @@ from streaming import identities
 from streaming.causes import Position
 from streaming.decoding import Columns
 from streaming.definitions import BoundSlot, CompiledWindow, Source
-from streaming.event_batch import HANDLER_ERROR, EventBatch, Rejected
+from streaming.event_batch import HANDLER_ERROR, EventBatch, Rejected, told
 from streaming.keys import KeyTable
 from streaming.results import MetricReader
 from streaming.windows.compilation import Kernels
@@ -127,8 +127,8 @@ class WindowStage:
             try:
                 self._batch(events.pick(np.array([place])))
             except Exception as error:  # noqa: BLE001 - whatever an event leads to
-                name, said = self.window.name, f"{type(error).__name__}: {error}"[:500]
-                failed.append(events.rejected(place, HANDLER_ERROR, said, name))
+                name = self.window.name
+                failed.append(events.rejected(place, HANDLER_ERROR, told(error), name))
             else:
                 sound.append(place)
         return events.pick(np.array(sound, np.int64)), failed

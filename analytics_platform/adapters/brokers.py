@@ -41,26 +41,23 @@ class BrokerKind(StrEnum):
     EMBEDDED = "embedded"
 
 
-class Ability(StrEnum):
-    """What a Kafka cluster can do and the embedded broker cannot."""
-
-    GROUPS = "groups"
-    TRANSACTIONS = "transactions"
-    TIMESTAMP_SEEKS = "timestamp_seeks"
-    DURABILITY = "durability"
-    RETENTION = "retention"
-
-
-EMBEDDED_LIMITS: dict[Ability, str] = {
-    Ability.GROUPS: "A consumer group has one member: no second process shares the "
-    "work, and no rebalance can be shown.",
-    Ability.TRANSACTIONS: "Records of transactions cannot be written or hidden.",
-    Ability.TIMESTAMP_SEEKS: "Reading cannot start at a time, only at an offset.",
-    Ability.DURABILITY: "Its topics end with its process; a new start is a new "
-    "cluster, whose streams begin with new state.",
-    Ability.RETENTION: f"A partition keeps the newest {PARTITION_BYTES >> 20} MiB; "
-    "older records vanish without an error.",
-}
+# What a Kafka cluster can do and the embedded broker cannot.
+EMBEDDED_LIMITS = (
+    (
+        "A consumer group has one member: no second process shares the work, and no "
+        "rebalance can be shown."
+    ),
+    "Records of transactions cannot be written or hidden.",
+    "Reading cannot start at a time, only at an offset.",
+    (
+        "Its topics end with its process; a new start is a new cluster, whose streams "
+        "begin with new state."
+    ),
+    (
+        f"A partition keeps the newest {PARTITION_BYTES >> 20} MiB; older records "
+        "vanish without an error."
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ class Broker:
     @property
     def limits(self) -> tuple[str, ...]:
         """What it cannot do, one sentence each."""
-        return tuple(EMBEDDED_LIMITS.values()) if self.embedded else ()
+        return EMBEDDED_LIMITS if self.embedded else ()
 
     @property
     def advice(self) -> str | None:

@@ -22,7 +22,7 @@ def run() -> None:
     kind = chosen_kind(settings)
     print(f"Starting the {kind} broker; its files are in {settings.home / 'kafka'}.")
     if kind is BrokerKind.EMBEDDED:
-        _print_limits(tuple(EMBEDDED_LIMITS.values()), GET_THE_REAL_ONE)
+        _print_limits(EMBEDDED_LIMITS, GET_THE_REAL_ONE)
     run_broker(settings)
 
 

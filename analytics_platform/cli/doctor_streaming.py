@@ -43,7 +43,7 @@ def _broker(settings: Settings) -> Finding:
 def _kind(kind: BrokerKind, how: str) -> Finding:
     if kind is not BrokerKind.EMBEDDED:
         return Finding(part="broker", state="ok", found=f"{kind}; {how}")
-    limits = " ".join(EMBEDDED_LIMITS.values())
+    limits = " ".join(EMBEDDED_LIMITS)
     return Finding(
         part="broker",
         state="warning",

@@ -7,6 +7,9 @@ from pydantic import Field, field_validator, model_validator
 
 from analytics_platform.contracts.declaration import ColumnType, Declaration
 
+# A record's value with more bytes is no event, neither live nor in the warehouse.
+MAX_EVENT_BYTES = 1 << 20
+
 
 class EventField(Declaration):
     """One field of an event, in JSON.
@@ -110,10 +113,6 @@ class EventStream(Declaration):
     def topic_by(self, key: str) -> EventTopic | None:
         """The topic keyed by a field."""
         return next((one for one in self.topics if one.key == key), None)
-
-
-# A record's value with more bytes is no event, neither live nor in the warehouse.
-MAX_EVENT_BYTES = 1 << 20
 
 
 class WindowSpec(Declaration):

@@ -10,9 +10,11 @@ from streaming.windows.layout import (
     EVENT_KEY,
     EVENTS,
     FOLLOWING,
+    GAP,
     HEAD,
     LIMIT_MS,
     NEAR,
+    NO_CELL,
     NUMBER,
     OF_KEY,
     OWNER,
@@ -29,17 +31,17 @@ AHEAD = 64
 MANY_CELLS = 8_192
 
 
-def read_slices_ahead(state: State, events: Events, begin: int) -> int:
+def read_ahead(state: State, events: Events, begin: int) -> int:
     """Read the cells of the next events; gives the first event that was left out."""
     end = min(begin + AHEAD, int(events.longs.shape[1]))
     if state.cells.shape[0] < MANY_CELLS:
         return end
     seen = 0
     for i in range(begin, end):
-        key = events.longs[EVENT_KEY, i]
-        seen += state.keys[key, OWNER] + state.table[home_near(state, events, i)]
+        seen += state.keys[events.longs[EVENT_KEY, i], OWNER]
+        seen += likely_cell(state, events, i)
     for i in range(begin, end):
-        cell = state.table[home_near(state, events, i)]
+        cell = likely_cell(state, events, i)
         if cell >= 0:
             seen += touch_cell(state, cell)
     # Reads that nothing comes of would not be compiled.
@@ -47,30 +49,16 @@ def read_slices_ahead(state: State, events: Events, begin: int) -> int:
     return end
 
 
-def home_near(state: State, events: Events, i: int) -> int:
-    """Where the search for an event's cell will most likely begin."""
+def likely_cell(state: State, events: Events, i: int) -> int:
+    """The cell that an event most likely counts in, or one that it is looked for at."""
+    key = events.longs[EVENT_KEY, i]
+    if state.clock[GAP]:
+        return int(state.keys[key, HEAD])
     if not -LIMIT_MS <= events.longs[TS, i] <= LIMIT_MS:
-        return 0  # it will be refused
+        return NO_CELL  # it will be refused
     cut, _, _ = slice_of(state, events, i)
     row = state.rows[cut & (RECENT - 1), NEAR]
-    return home_of(state, row, events.longs[EVENT_KEY, i])
-
-
-def read_sessions_ahead(state: State, events: Events, begin: int) -> int:
-    """Read the latest sessions of the next events' keys; as `read_slices_ahead`."""
-    end = min(begin + AHEAD, int(events.longs.shape[1]))
-    if state.cells.shape[0] < MANY_CELLS:
-        return end
-    seen = 0
-    for i in range(begin, end):
-        key = events.longs[EVENT_KEY, i]
-        seen += state.keys[key, HEAD]
-    for i in range(begin, end):
-        cell = state.keys[events.longs[EVENT_KEY, i], HEAD]
-        if cell >= 0:
-            seen += touch_cell(state, cell)
-    state.clock[READ] = seen
-    return end
+    return int(state.table[home_of(state, row, key)])
 
 
 def touch_cell(state: State, cell: int) -> int:

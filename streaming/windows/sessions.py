@@ -1,6 +1,6 @@
 """Kernels of session windows: a short chain per key, merged where they touch."""
 
-from streaming.windows.ahead import read_sessions_ahead
+from streaming.windows.ahead import read_ahead
 from streaming.windows.cells import absorb, fold, give_cell, take_cell
 from streaming.windows.distinct import MOST_SETS
 from streaming.windows.duplicates import is_duplicate
@@ -68,7 +68,7 @@ def run_sessions(state: State, events: Events, begin: int) -> tuple[int, int]:
     state.clock[CAUSE] = begin - 1
     while True:
         if i == ahead:
-            ahead = read_sessions_ahead(state, events, i)
+            ahead = read_ahead(state, events, i)
         status = close_due(state)
         if status == DONE and i < events.longs.shape[1]:
             status = lacking_for_session(state, events, i)

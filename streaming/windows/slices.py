@@ -1,6 +1,6 @@
 """Kernels of tumbling and hopping windows and days: one update for each event."""
 
-from streaming.windows.ahead import read_slices_ahead
+from streaming.windows.ahead import read_ahead
 from streaming.windows.cells import fold, place_of_cell
 from streaming.windows.distinct import MOST_SETS, clear_union, join_union, union_size
 from streaming.windows.duplicates import is_duplicate, put_copy
@@ -100,7 +100,7 @@ def run_slices(state: State, events: Events, begin: int) -> tuple[int, int]:
     state.clock[CAUSE] = begin - 1
     while True:
         if i == ahead:
-            ahead = read_slices_ahead(state, events, i)
+            ahead = read_ahead(state, events, i)
         status = fire_due(state)
         if status == DONE and i < events.longs.shape[1]:
             status = lacking(state, events, i)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analytics_platform.adapters.brokers import (
-    Ability,
+    EMBEDDED_LIMITS,
     Broker,
     BrokerKind,
     chosen_kind,
@@ -95,7 +95,7 @@ def test_dead_letters_have_a_topic_here_too(broker: Broker, topic: str) -> None:
 
 def test_it_says_what_it_cannot_do(broker: Broker) -> None:
     assert broker.kind is BrokerKind.EMBEDDED
-    assert len(broker.limits) == len(Ability)
+    assert broker.limits == EMBEDDED_LIMITS
     assert broker.advice == "make kafka"
     real = Broker.configured("somewhere:9092")
     assert (real.limits, real.advice, real.partition_bytes) == ((), None, None)

@@ -17,16 +17,17 @@ SIZES = (5 * KEYS, AHEAD - 1, AHEAD, AHEAD + 1, 0, 1, KEYS)
 
 
 @pytest.mark.parametrize(
-    "definition",
+    ("definition", "starts"),
     [
-        WindowDefinition("tumbling", size_ms=1_000),
-        WindowDefinition("hopping", size_ms=1_000, slide_ms=500),
-        WindowDefinition("session", gap_ms=2_000),
+        (WindowDefinition("tumbling", size_ms=1_000), [0]),
+        (WindowDefinition("hopping", size_ms=1_000, slide_ms=500), [0, 500]),
+        (WindowDefinition("session", gap_ms=2_000), [700]),
+        (WindowDefinition("calendar_day"), [0]),
     ],
-    ids=lambda definition: definition.type,
+    ids=["tumbling", "hopping", "session", "calendar_day"],
 )
 def test_many_keys_have_the_windows_that_numpy_finds(
-    definition: WindowDefinition, machine: Kernels
+    definition: WindowDefinition, starts: list[int], machine: Kernels
 ) -> None:
     rng = np.random.default_rng(7)
     engine = WindowEngine(definition, slots=SLOTS, kernels=machine)
@@ -41,7 +42,8 @@ def test_many_keys_have_the_windows_that_numpy_finds(
     windows = engine.flush().windows()
     every = np.concatenate(keys)
     sums = np.bincount(every, np.concatenate(values), KEYS)
-    for start in np.unique(windows.starts):
+    assert np.unique(windows.starts).tolist() == starts
+    for start in starts:
         chosen = windows.starts == start
         assert np.array_equal(windows.keys[chosen], np.unique(every))
         counts = np.bincount(every, minlength=KEYS)[windows.keys[chosen]]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from analytics_platform.contracts.streams import WindowSpec
 from analytics_platform.errors import InvalidUsage
 from streaming.windows.definition import StreamRules, WindowDefinition
 
@@ -74,3 +75,4 @@ def test_sliding_is_another_name_for_hopping() -> None:
     assert named == WindowDefinition("hopping", size_ms=10, slide_ms=5)
     with pytest.raises(InvalidUsage, match="needs slide_ms"):
         WindowDefinition("sliding", size_ms=10)
+    assert WindowSpec(type="sliding").type == "hopping"
