@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -52,13 +52,20 @@ class Situation:
     settings: StreamingSettings
 
 
+async def _recall_nothing(_: Sequence[PendingOutput]) -> None: ...
+
+
 @dataclass(frozen=True)
 class Handing:
-    """Where what was committed goes: to the hub, and to the topics."""
+    """Where what was committed goes: to the hub, and to the topics.
+
+    `recall` is given what a former owner committed and may not have handed on.
+    """
 
     push: Callable[[Pushed], object]
     deliver: Callable[[str, list[PendingOutput]], None]
     measure: Callable[["Driver"], None] = lambda _: None
+    recall: Callable[[Sequence[PendingOutput]], Awaitable[None]] = _recall_nothing
 
 
 class Driver:
@@ -148,6 +155,7 @@ class Driver:
                 self._paused = False  # a new assignment is read at first
                 starts[TopicPartition(topic, partition)] = offset
                 self._handing.deliver(topic, pending)
+                await self._handing.recall(pending)
         self._unread.begin(starts, time.monotonic())
         return starts
 

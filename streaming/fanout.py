@@ -124,7 +124,7 @@ class Fanout:
         self._waiting: dict[str, deque[_Sent]] = {name: deque() for name in hub.rings}
         self._renew: set[str] = set()
         self._news = asyncio.Event()
-        self._has_joined = False
+        self.joined = asyncio.Event()  # set once the hub has what Redis keeps
         self._problem: str | None = "has not reached Redis yet"
 
     @property
@@ -215,7 +215,7 @@ class Fanout:
         keys = [stream, f"{stream}:life", f"{stream}:from:{self._name}"]
         values: list[str | int | bytes] = [
             ring.channel.capacity,
-            ring.epoch if self._has_joined else 0,
+            ring.epoch if self.joined.is_set() else 0,
             int(batch.renew),
             batch.number,
             len(batch.messages),
@@ -230,7 +230,8 @@ class Fanout:
         while True:
             try:
                 places = await self._catch_up()
-                self._problem, self._has_joined, tries = None, True, 0
+                self.joined.set()
+                self._problem, tries = None, 0
                 log.info("fanout_connected", channels=len(places))
                 while True:
                     await self._read(places)

@@ -1,5 +1,6 @@
 """Puts pushing together by the settings: alone, or with other replicas over Redis."""
 
+import asyncio
 import time
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
@@ -14,6 +15,7 @@ from streaming.hub.channels import Channel
 from streaming.hub.hub import Hub, Pace
 from streaming.metrics import StreamMetrics
 from streaming.push import Push
+from streaming.recall import Recall
 from streaming.status import STATUS, StatusReport
 from streaming.tickets import MemoryTickets, RedisTickets, Tickets
 from streaming.warden import Patience, Warden
@@ -23,12 +25,13 @@ from streaming.warden import Patience, Warden
 class PushSetup:
     """Pushing, ready for `create_app(setup.push, setup.outlook(...))`.
 
-    Results go to `publisher`; the status channel is there besides the given ones.
-    `resources` are closed when the process ends.
+    Results go to `publisher`, what a former owner left to `recall`; the status channel
+    is there besides the given ones. `resources` are closed when the process ends.
     """
 
     push: Push
     publisher: Publisher
+    recall: Recall
     metrics: StreamMetrics
     background: tuple[Job, ...]
     ready: dict[str, Probe]
@@ -63,6 +66,7 @@ def set_up_push(
         on_latency=metrics.observe_latency,
     )
     publisher: Publisher = hub
+    joined: asyncio.Event | None = None
     tickets: Tickets = MemoryTickets()
     jobs: list[Job] = []
     ready: dict[str, Probe] = {}
@@ -71,13 +75,15 @@ def set_up_push(
         redis = open_redis(settings.redis_url.get_secret_value())
         resources.push_async_callback(redis.aclose)
         fanout = Fanout(redis, hub)
-        publisher, tickets = fanout, RedisTickets(redis, fanout.prefix)
+        publisher, joined = fanout, fanout.joined
+        tickets = RedisTickets(redis, fanout.prefix)
         jobs.append(fanout.run)
         ready["redis"] = lambda: fanout.problem
     push = _push(settings, hub, keys, tickets)
     metrics.watch_push(push)
     jobs.append(StatusReport(publisher, metrics, name=name).run)
-    return PushSetup(push, publisher, metrics, tuple(jobs), ready, resources)
+    recall = Recall(hub, publisher, joined)
+    return PushSetup(push, publisher, recall, metrics, tuple(jobs), ready, resources)
 
 
 def _push(settings: PushSettings, hub: Hub, keys: KeyStore, tickets: Tickets) -> Push:

@@ -1,6 +1,7 @@
 """What a channel keeps: its newest messages, encoded once, and the latest per key."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from streaming.hub.channels import Channel, Policy
@@ -67,6 +68,11 @@ class Ring:
     def texts_after(self, sequence: int, limit: int) -> list[bytes]:
         """The JSON of the same messages."""
         return self._data[self._rows(sequence, limit)]
+
+    def payloads(self) -> set[bytes]:
+        """What the messages say that are kept, the latest per key among them."""
+        latest = (data for _, data in self._latest.values())
+        return set(map(self._envelopes.payload, chain(self._data, latest)))
 
     def latest(self, after: int = 0) -> list[Message]:
         """The newest message of each key with a sequence above `after`, in order."""

@@ -161,7 +161,7 @@ def _place(
 
 def _place_rows(state: State, spans: Longs) -> tuple[State, Longs]:
     """The row of each cell, made where there is none."""
-    names, which = np.unique(spans, axis=0, return_inverse=True)
+    names, which = _distinct(spans)
     while state.clock[at.FREE_ROWS] < names.shape[0]:
         state = more_rows(state)
     held = state.rows
@@ -177,7 +177,20 @@ def _place_rows(state: State, spans: Longs) -> tuple[State, Longs]:
             row = int(held[state.clock[at.FREE_ROWS], at.FREE_ROW])
             held[row, : at.USED + 1] = (cut, first, last, start, end, at.NO_CELL, 0, 1)
         rows[number] = row
-    return state, rows[which.reshape(-1)]
+    return state, rows[which]
+
+
+def _distinct(spans: Longs) -> tuple[Longs, NDArray[np.intp]]:
+    """One of the spans of each row, named by slice and first window; of each, which.
+
+    Sorted column by column: `np.unique` of whole rows takes ten times as long.
+    """
+    _, slices = np.unique(spans[:, 0], return_inverse=True)
+    firsts, first = np.unique(spans[:, 1], return_inverse=True)
+    _, some, which = np.unique(
+        slices * firsts.size + first, return_index=True, return_inverse=True
+    )
+    return spans[some], which
 
 
 def _place_sketches(

@@ -22,6 +22,7 @@ import numpy as np
 from analytics_platform.adapters.control_store.migrations import migrate
 from analytics_platform.core.column_blobs import Column
 from analytics_platform.core.live_results import LiveResults
+from analytics_platform.observability import configure_logging
 from streaming.checkpoints.claims import Jump
 from streaming.checkpoints.store import CheckpointStore
 from streaming.checkpoints.values import (
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=30, help="stream time of a line")
     parser.add_argument("--url", help="a migrated, empty database; a file by default")
     arguments = parser.parse_args()
+    configure_logging(format="console", level="WARNING")
     cores = os.cpu_count()
     print(f"{EVENTS_PER_SECOND:,} events/s, {PARTITIONS} partitions, {cores} cores")
     for every in (20, 100, 500):

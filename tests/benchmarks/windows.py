@@ -39,6 +39,17 @@ class Case:
     keys: int
 
 
+@dataclass(frozen=True)
+class Costs:
+    """Nanoseconds of processor time and bytes for an event; restoring in ms and MB."""
+
+    engine: float
+    deltas: float
+    bytes: float
+    restore: float
+    megabytes: float
+
+
 def main() -> None:
     """Print one line for each window, aggregate and number of keys."""
     arguments = _arguments()
@@ -47,23 +58,19 @@ def main() -> None:
     print(f"kernels ready after {time.perf_counter() - started:.1f} s")
     for case in _cases():
         costs = [measure(case, kernels, arguments.events) for _ in range(3)]
-        engine, state, size = min(costs)
+        best = min(costs, key=lambda one: one.engine)
         print(
             f"{case.definition.type:<13}{case.aggregates:<19}{case.keys:>7} keys "
-            f"{engine:7.0f} ns an event, deltas {state:6.0f} ns and {size:6.1f} bytes"
-            f", load {os.getloadavg()[0]:.1f}",
+            f"{best.engine:7.0f} ns an event, deltas {best.deltas:6.0f} ns and "
+            f"{best.bytes:6.1f} bytes, restored in {best.restore:5.1f} ms from "
+            f"{best.megabytes:5.2f} MB, load {os.getloadavg()[0]:.1f}",
             flush=True,
         )
 
 
-def measure(case: Case, kernels: Kernels, events: int) -> tuple[float, float, float]:
-    """Processor time in ns and bytes, all for one event: engine, deltas, their size."""
-    engine = WindowEngine(
-        case.definition,
-        StreamRules(out_of_orderness_ms=200),
-        _SLOTS[case.aggregates],
-        kernels=kernels,
-    )
+def measure(case: Case, kernels: Kernels, events: int) -> Costs:
+    """Feed a new engine; at the end, restore another one from what it holds."""
+    engine = _engine(case, kernels)
     engine.assign(range(_PARTITIONS))
     batch = _events(case, events)
     spent = kept = size = 0.0
@@ -76,7 +83,22 @@ def measure(case: Case, kernels: Kernels, events: int) -> tuple[float, float, fl
             started = time.process_time()
             size += sum(map(len, engine.delta().values()))
             kept += time.process_time() - started
-    return 1e9 * spent / events, 1e9 * kept / events, size / events
+    snapshots, another = engine.snapshot(), _engine(case, kernels)
+    started = time.perf_counter()
+    for partition, snapshot in snapshots.items():
+        another.restore(partition, snapshot)
+    return Costs(
+        engine=1e9 * spent / events,
+        deltas=1e9 * kept / events,
+        bytes=size / events,
+        restore=1e3 * (time.perf_counter() - started),
+        megabytes=sum(map(len, snapshots.values())) / 1e6,
+    )
+
+
+def _engine(case: Case, kernels: Kernels) -> WindowEngine:
+    rules, slots = StreamRules(out_of_orderness_ms=200), _SLOTS[case.aggregates]
+    return WindowEngine(case.definition, rules, slots, kernels=kernels)
 
 
 def _cases() -> list[Case]:

@@ -1,18 +1,24 @@
 """`analytics simulate` as a user runs it."""
 
 import json
+import os
+import random
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streaming.windows.warming import warmed
+from tests.support.stream_homes import KERNELS
+
 WINDOW = {"type": "tumbling", "size_ms": 10}
 
 
 def simulated(
-    scenario: dict[str, Any] | str, path: Path
+    scenario: dict[str, Any] | str, path: Path, **variables: str
 ) -> "subprocess.CompletedProcess[str]":
     text = scenario if isinstance(scenario, str) else json.dumps(scenario)
     path.write_text(text)
@@ -20,6 +26,7 @@ def simulated(
         [sys.executable, "-m", "analytics_platform.cli.main", "simulate", str(path)],
         capture_output=True,
         check=False,
+        env=os.environ | variables,
         text=True,
     )
 
@@ -102,6 +109,29 @@ def test_nonsense_ends_with_2_and_one_line(
     done = simulated(scenario, tmp_path / "scenario.json")
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_many_events_are_counted_by_machine_code(tmp_path: Path) -> None:
+    warmed(KERNELS)
+    (tmp_path / "kernels").symlink_to(KERNELS)
+    chance = random.Random(5)  # noqa: S311 - events to test with
+    events: list[dict[str, Any]] = [
+        {"key": chance.choice("abcd"), "ts_ms": n // 20, "value": chance.randrange(9)}
+        for n in range(60_000)
+    ]
+    scenario = {"window": WINDOW, "flush_at_end": True, "events": events}
+    path = tmp_path / "scenario.json"
+    done = simulated(scenario, path, ANALYTICS_HOME=str(tmp_path))
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    counts, sums = Counter[tuple[str, int]](), Counter[tuple[str, int]]()
+    for one in events:
+        name = (one["key"], one["ts_ms"] // 10 * 10)
+        counts[name] += 1
+        sums[name] += one["value"]
+    found = {(one["key"], one["start_ms"]): one for one in lines[:-1]}
+    assert {name: one["count"] for name, one in found.items()} == counts
+    assert {name: one["sum"] for name, one in found.items()} == sums
+    assert lines[-1]["events"] == 60_000
 
 
 def test_a_simulation_imports_little() -> None:

@@ -100,6 +100,25 @@ def test_pushed_messages_say_when_their_cause_was_sent(url: str) -> None:
     assert all((it.sent_ms or 0) >= SENT_MS for it in causes)
 
 
+def test_what_was_committed_and_not_delivered_is_recalled_by_the_next_owner(
+    url: str,
+) -> None:
+    life = process(url, piece=12, acknowledges=False)
+    life.consumer.pause_seconds = 0.005  # so that there are many commits
+    setattr(life.store, "after", crash_at(3))  # noqa: B010 - not every store has it
+    with pytest.raises(Crash):
+        life.run()
+    pending = {
+        one.id: one.output
+        for partition in range(domain.PARTITIONS)
+        for one in life.store.pending(SOURCE, [partition])
+    }
+    following = process(url)
+    following.run()
+    assert pending
+    assert {one.id: one.output for one in following.recalled} == pending
+
+
 @pytest.mark.parametrize("moment", ["trouble", "after"])
 def test_a_crash_before_or_after_any_commit_changes_no_window(
     url: str, moment: str

@@ -27,3 +27,12 @@ def test_numbers_of_a_forgotten_partition_are_given_again() -> None:
     assert sorted(keys.numbers(2, ["BOS", "SEA", "ORD"]).tolist()) == [0, 1, 3]
     assert keys.of_partition(1) == {"EWR": 2}
     assert keys.of_partition(0) == {}
+
+
+def test_kept_keys_are_texts_of_their_own() -> None:
+    keys, given = KeyTable(), [f"key-{n % 90}" for n in range(300)]
+    numbers = keys.numbers(0, given)
+    kept = keys.of_partition(0)
+    assert list(kept) == list(dict.fromkeys(given))
+    assert numbers.tolist() == [kept[key] for key in given]
+    assert not {id(key) for key in kept} & {id(key) for key in given}

@@ -188,6 +188,7 @@ class Process:
     consumer: FakeConsumer
     pushed: list[Pushed] = field(default_factory=list)
     delivered: list[Message] = field(default_factory=list)
+    recalled: list[PendingOutput] = field(default_factory=list)
     settings: StreamingSettings = field(default_factory=StreamingSettings)
     acknowledges: bool = True
 
@@ -195,7 +196,7 @@ class Process:
         """Put it together; `run` starts it."""
         self.writer = CheckpointWriter(self.store)
         situation = Situation("process", FixedClock(), self.settings)
-        handing = Handing(self.pushed.append, self._deliver)
+        handing = Handing(self.pushed.append, self._deliver, recall=self._recall)
         work = TopicWork(SOURCE, pipeline())
         self.driver = Driver({domain.TOPIC: work}, self.writer, handing, situation)
         self.consumer.owner = self.driver
@@ -211,6 +212,9 @@ class Process:
             await self.writer.run(CheckpointStore.forget_delivered)
         finally:
             await self.writer.close()
+
+    async def _recall(self, outputs: Sequence[PendingOutput]) -> None:
+        self.recalled += outputs
 
     def _deliver(self, _topic: str, outputs: list[PendingOutput]) -> None:
         for one in outputs:

@@ -17,6 +17,13 @@ def plain() -> Kernels:
     return interpreted()
 
 
+@pytest.fixture(scope="session", params=["plain", "machine"])
+def kernels(request: pytest.FixtureRequest) -> Kernels:
+    """Both, one after the other."""
+    found: Kernels = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture(scope="session")
 def machine() -> Kernels:
     """The kernels as machine code."""

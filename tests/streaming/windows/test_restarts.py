@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming.windows.compilation import interpreted
+from streaming.windows.compilation import Kernels
 from streaming.windows.layout import LATE, PARTLY_LATE, RETRACTION, WINDOW
 from tests.support.window_runs import (
     Line,
@@ -19,35 +19,34 @@ from tests.support.window_runs import (
 )
 from tests.support.window_scenarios import scenarios
 
-PLAIN = interpreted()
 untimed = scenarios(timed=False)
 
 
 @given(untimed, st.data())
 @settings(max_examples=60, deadline=None)
 def test_any_cut_into_batches_gives_the_same_lines(
-    scenario: dict[str, Any], data: st.DataObject
+    kernels: Kernels, scenario: dict[str, Any], data: st.DataObject
 ) -> None:
     events = numbered(scenario["events"])
     cuts = data.draw(st.sets(st.integers(0, len(events)), max_size=6))
-    engine = new_engine(scenario, PLAIN)
+    engine = new_engine(scenario, kernels)
     engine.assign(scenario["stream"]["partitions"])
     lines: list[Line] = []
     for begin, end in pairs(cuts, len(events)):
         lines += lines_of(engine.add(batch_of(events[begin:end])), begin)
     lines += lines_of(engine.flush())
-    assert lines == run_whole(scenario, PLAIN)
+    assert lines == run_whole(scenario, kernels)
 
 
 @given(untimed, st.data())
 @settings(max_examples=80, deadline=None)
 def test_a_restart_at_any_event_changes_nothing(
-    scenario: dict[str, Any], data: st.DataObject
+    kernels: Kernels, scenario: dict[str, Any], data: st.DataObject
 ) -> None:
     events = numbered(scenario["events"])
     partitions = scenario["stream"]["partitions"]
     cuts = data.draw(st.sets(st.integers(0, len(events)), min_size=1, max_size=6))
-    engine = new_engine(scenario, PLAIN)
+    engine = new_engine(scenario, kernels)
     engine.assign(partitions)
     snapshots: dict[int, bytes] | None = None
     deltas: list[dict[int, bytes]] = []
@@ -59,24 +58,24 @@ def test_a_restart_at_any_event_changes_nothing(
         if step == "compact":
             snapshots, deltas = engine.snapshot(), []
         if step == "restart":
-            engine = new_engine(scenario, PLAIN)
+            engine = new_engine(scenario, kernels)
             for p in partitions:
                 snapshot = snapshots[p] if snapshots else None
                 engine.restore(p, snapshot, [delta[p] for delta in deltas])
     lines += lines_of(engine.flush())
-    assert lines == run_whole(scenario, PLAIN)
+    assert lines == run_whole(scenario, kernels)
 
 
 @given(untimed.map(keyed), st.data())
 @settings(max_examples=60, deadline=None)
 def test_partitions_that_move_give_the_same_windows(
-    scenario: dict[str, Any], data: st.DataObject
+    kernels: Kernels, scenario: dict[str, Any], data: st.DataObject
 ) -> None:
     """Two engines; at each cut every partition goes to either, with its state."""
     events = numbered(scenario["events"])
     partitions = scenario["stream"]["partitions"]
     cuts = data.draw(st.sets(st.integers(0, len(events)), max_size=5))
-    engines = [new_engine(scenario, PLAIN), new_engine(scenario, PLAIN)]
+    engines = [new_engine(scenario, kernels), new_engine(scenario, kernels)]
     engines[0].assign(partitions)
     log: dict[int, list[bytes]] = {p: [] for p in partitions}
     lines: list[Line] = []
@@ -94,7 +93,7 @@ def test_partitions_that_move_give_the_same_windows(
                 new.restore(p, None, log[p])
     for engine in engines:
         lines += lines_of(engine.flush())
-    expected = run_whole(scenario, PLAIN)
+    expected = run_whole(scenario, kernels)
     assert final(lines) == final(expected)
     assert late(lines) == late(expected)
 
@@ -102,7 +101,7 @@ def test_partitions_that_move_give_the_same_windows(
 @given(untimed.map(keyed), st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
 def test_fetches_in_any_order_give_the_same_windows_and_late_events(
-    scenario: dict[str, Any], chance: Any
+    kernels: Kernels, scenario: dict[str, Any], chance: Any
 ) -> None:
     events = numbered(scenario["events"])
     queues = [
@@ -113,11 +112,11 @@ def test_fetches_in_any_order_give_the_same_windows_and_late_events(
     while any(queues):
         queue = chance.choice([queue for queue in queues if queue])
         shuffled.append(queue.pop(0))
-    engine = new_engine(scenario, PLAIN)
+    engine = new_engine(scenario, kernels)
     engine.assign(scenario["stream"]["partitions"])
     lines = with_numbers(lines_of(engine.add(batch_of(shuffled))), shuffled)
     lines += lines_of(engine.flush())
-    expected = run_whole(scenario, PLAIN)
+    expected = run_whole(scenario, kernels)
     assert final(lines) == final(expected)
     assert late(lines) == late(expected)
 
