@@ -89,12 +89,22 @@ class _Columns:
         return OutputBlob(outlet, partition, len(self.keys), body)
 
 
+@dataclass
+class _Messages:
+    """Messages of one channel, to be pushed together."""
+
+    keys: list[str | None] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
+    causes: list[Run] = field(default_factory=list)
+
+
 class Outgoing:
     """Collects the outputs of one commit, by kind and partition, and what is pushed."""
 
     def __init__(self) -> None:
-        self.pushed: list[Pushed] = []
         self.tally = Tally()
+        self._windows: list[Pushed] = []
+        self._messages: dict[str, _Messages] = {}
         self._records: dict[tuple[Outlet, int], list[Message]] = {}
         self._results: dict[int, _Columns] = {}
 
@@ -115,6 +125,19 @@ class Outgoing:
             self._add_rejected(rejected, causes.of(position), at_ms)
         self.tally.unpredicted += output.unpredicted
 
+    @property
+    def has_messages(self) -> bool:
+        """Whether there is anything to push."""
+        return bool(self._windows or self._messages)
+
+    @property
+    def pushed(self) -> list[Pushed]:
+        """What is pushed, in the order of each channel."""
+        return self._windows + [
+            Pushed(channel, Batch(some.keys, some.payloads, some.causes))
+            for channel, some in self._messages.items()
+        ]
+
     def blobs(self) -> Iterator[OutputBlob]:
         """The records, one blob for each kind and partition."""
         for partition, columns in sorted(self._results.items()):
@@ -130,7 +153,7 @@ class Outgoing:
         columns.values += lines
         columns.traces += [(cause.trace, count) for cause, count in runs]
         batch = Batch(rows.results.keys, lines, runs)
-        self.pushed.append(Pushed(window_channel(rows.window), batch))
+        self._windows.append(Pushed(window_channel(rows.window), batch))
         self.tally.windows[rows.window] += len(lines)
 
     def _add_late(self, late: LateEvent, cause: Cause) -> None:
@@ -167,4 +190,7 @@ class Outgoing:
     def _push(
         self, channel: str, key: str | None, payload: bytes, cause: Cause
     ) -> None:
-        self.pushed.append(Pushed(channel, Batch([key], [payload], [(cause, 1)])))
+        messages = self._messages.setdefault(channel, _Messages())
+        messages.keys.append(key)
+        messages.payloads.append(payload)
+        messages.causes.append((cause, 1))

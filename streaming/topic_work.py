@@ -116,7 +116,7 @@ class TopicWork:
     @property
     def is_awaited(self) -> bool:
         """Whether what is new has outputs, for which somebody waits."""
-        return bool(self._taken.results or self._taken.outgoing.pushed)
+        return bool(self._taken.results or self._taken.outgoing.has_messages)
 
     def begin(self, claim: Claim, offset: int, states: States) -> None:
         """Own a partition, from an offset on, with the states kept of it.

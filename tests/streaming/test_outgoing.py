@@ -93,18 +93,18 @@ def test_records_of_a_partition_are_those_of_its_keys() -> None:
 
 def test_late_events_are_told_and_counted_by_window() -> None:
     found = outgoing()
-    pushed = [one.batch for one in found.pushed if one.channel == LATE_CHANNEL]
-    late = [json.loads(one.payloads[0]) for one in pushed]
+    (pushed,) = (one.batch for one in found.pushed if one.channel == LATE_CHANNEL)
+    late = [json.loads(payload) for payload in pushed.payloads]
     assert sum(one["missed_windows"] for one in late) == sum(
         found.tally.missed.values()
     )
     assert sum(one["reached_none"] for one in late) == sum(found.tally.late.values())
     assert found.tally.late
-    for batch, said in zip(pushed, late, strict=True):
+    for cause, said in zip(pushed.causes, late, strict=True):
         records = polled()[said["partition"]]
         trace = records.trace(said["offset"])
         sent_ms = int(records.timestamps_ms[said["offset"]])
-        assert batch.causes == [(Cause(sent_ms, trace), 1)]
+        assert cause == (Cause(sent_ms, trace), 1)
 
 
 def test_a_record_that_is_no_event_is_put_away_as_it_came() -> None:
@@ -125,12 +125,11 @@ def test_a_prediction_has_the_trace_of_its_own_event() -> None:
     causes = [Position(1, 3), Position(2, 7)]
     output = Output(predictions=made, prediction_causes=causes)
     found.add(output, Causes(records), at_ms=1)  # type: ignore[arg-type]
-    pushed = [one.batch.causes for one in found.pushed]
+    (pushed,) = (one.batch.causes for one in found.pushed)
     traces = [records[1].trace(3), records[2].trace(7)]
     times = [int(records[1].timestamps_ms[3]), int(records[2].timestamps_ms[7])]
     assert pushed == [
-        [(Cause(sent_ms, trace), 1)]
-        for sent_ms, trace in zip(times, traces, strict=True)
+        (Cause(sent_ms, trace), 1) for sent_ms, trace in zip(times, traces, strict=True)
     ]
     sent = {one.partition: decode_messages(one.body)[0] for one in found.blobs()}
     assert [dict(sent[n].headers)["traceparent"] for n in (1, 2)] == [
