@@ -138,6 +138,7 @@ class Driver:
     ) -> Mapping[TopicPartition, int]:
         """Claim partitions, restore their states, and say where to go on."""
         starts: dict[TopicPartition, int] = {}
+        left: list[PendingOutput] = []
         for work in self.works.values():
             topic = work.source.topic
             logs = {
@@ -155,7 +156,8 @@ class Driver:
                 self._paused = False  # a new assignment is read at first
                 starts[TopicPartition(topic, partition)] = offset
                 self._handing.deliver(topic, pending)
-                await self._handing.recall(pending)
+                left += pending
+        await self._handing.recall(left)
         self._unread.begin(starts, time.monotonic())
         return starts
 

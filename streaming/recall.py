@@ -1,7 +1,7 @@
 """Shows clients what a partition's former owner committed and may not have pushed."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -15,13 +15,16 @@ from streaming.hub.wire import Batch, Cause
 from streaming.outgoing import Outlet, prediction_channel, window_channel
 
 _JOIN_SECONDS = 2.0
+# Clients are shown another form of dead letters, which is not kept.
+_SHOWN = (Outlet.RESULTS, Outlet.PREDICTIONS)
 
 
 class Recall:
-    """Publishes undelivered outputs again, but for those that the clients have.
+    """Publishes undelivered outputs again, from the first that the clients lack.
 
-    Of a live window no more than the last result of each key: that is what a client
-    who was away gets as well. A client may get a message twice, with the same values.
+    A partition's messages are published in the order of its commits: those before one
+    that is known were published too. A client may get a message twice, with the same
+    values.
     """
 
     def __init__(
@@ -31,7 +34,9 @@ class Recall:
         self._hub, self._publisher, self._joined = hub, publisher, joined
 
     async def __call__(self, pending: Sequence[PendingOutput]) -> None:
-        """Publish what partitions' former owner committed and had not delivered.
+        """Publish what partitions' former owners committed and had not delivered.
+
+        Of more than half of what a channel keeps, the newest of each partition.
 
         Raises:
             DamagedRecord: a stored output cannot be read.
@@ -41,10 +46,12 @@ class Recall:
             with suppress(TimeoutError):  # Redis is away: rather twice than never
                 await asyncio.wait_for(self._joined.wait(), _JOIN_SECONDS)
         for channel in found.keys() & self._hub.rings.keys():
-            shown, known = found[channel], self._hub.ring(channel).payloads()
-            news = [one for one in shown if one.payload not in known]
-            if news:
-                self._publisher.publish_all(channel, _batch(news))
+            ring = self._hub.ring(channel)
+            known = ring.payloads()
+            news = [_unknown(some, known) for some in found[channel].values()]
+            most = ring.channel.capacity // 2 // len(news)
+            if batch := [one for some in news for one in some[-most:]]:
+                self._publisher.publish_all(channel, _batch(batch))
 
 
 class _Shown(NamedTuple):
@@ -67,26 +74,28 @@ class _Named(msgspec.Struct):
 
 
 _NAMED = msgspec.json.Decoder(_Named)
+_ByPartition = dict[int, list[_Shown]]
 
 
-def _by_channel(pending: Iterable[PendingOutput]) -> dict[str, list[_Shown]]:
-    found: dict[str, list[_Shown]] = {}
-    for channel, shown in _messages(pending):
-        found.setdefault(channel, []).append(shown)
-    return {
-        channel: _last_of_each_key(some) if channel.startswith("windows.") else some
-        for channel, some in found.items()
-    }
+def _by_channel(pending: Iterable[PendingOutput]) -> Mapping[str, _ByPartition]:
+    """The messages of each channel, by the store's number of their partition."""
+    found: dict[str, _ByPartition] = {}
+    for one in sorted(pending, key=lambda one: one.id):
+        if one.output.kind in _SHOWN:
+            for channel, shown in _messages(decode_messages(one.output.body)):
+                partitions = found.setdefault(channel, {})
+                partitions.setdefault(one.id.partition_id, []).append(shown)
+    return found
 
 
-def _messages(pending: Iterable[PendingOutput]) -> Iterator[tuple[str, _Shown]]:
-    for one in pending:
-        if one.output.kind == Outlet.DEAD_LETTERS:
-            continue  # clients are shown another form of them
-        for message in decode_messages(one.output.body):
-            value = message.value or b""
-            key = (message.key or b"").decode()
-            yield _NAMED.decode(value).channel, _Shown(key, value, _trace(message))
+def _messages(some: Iterable[Message]) -> Iterator[tuple[str, _Shown]]:
+    for message in some:
+        value = message.value or b""
+        try:
+            channel, key = _NAMED.decode(value).channel, (message.key or b"").decode()
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue  # it is delivered as it is; nobody could read it here either
+        yield channel, _Shown(key, value, _trace(message))
 
 
 def _trace(message: Message) -> str | None:
@@ -96,12 +105,12 @@ def _trace(message: Message) -> str | None:
     return None
 
 
-def _last_of_each_key(shown: Iterable[_Shown]) -> list[_Shown]:
-    last: dict[str, _Shown] = {}
-    for one in shown:
-        last.pop(one.key, None)  # its place is that of its last
-        last[one.key] = one
-    return list(last.values())
+def _unknown(shown: Sequence[_Shown], known: Collection[bytes]) -> Sequence[_Shown]:
+    """Those that follow the last one that is known."""
+    for place in range(len(shown), 0, -1):
+        if shown[place - 1].payload in known:
+            return shown[place:]
+    return shown
 
 
 def _batch(shown: Sequence[_Shown]) -> Batch:

@@ -1,9 +1,11 @@
 """Settings come from the environment, and every problem is told at once."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from analytics_platform.cli.main import main
 from analytics_platform.errors import InvalidConfiguration
 from analytics_platform.settings import known_names, load_settings
 
@@ -48,6 +50,17 @@ def test_every_problem_is_listed_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "ANALYTICS_HOEM: unknown setting" in text
     assert "ANALYTICS_WAREHOUSE__THREADS" in text
     assert "got 'tomorrow'" in text
+
+
+def test_a_command_with_settings_that_cannot_be_used_ends_with_two(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ANALYTICS_HOEM", "var")
+    monkeypatch.setattr(sys, "argv", ["analytics", "keys", "list"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == InvalidConfiguration.exit_code == 2
+    assert "ANALYTICS_HOEM: unknown setting" in capsys.readouterr().err
 
 
 def test_an_unknown_key_of_a_group_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

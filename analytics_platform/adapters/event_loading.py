@@ -102,9 +102,10 @@ class EventLoader:
     def _load(self, broker: Broker, place: Place) -> EventLoad:
         ranges, ends = self._new(broker, place)
         lost = sum(
-            one.begin - ends.get(number, one.begin) for number, one in ranges.items()
+            max(0, one.begin - ends.get(number, one.begin))
+            for number, one in ranges.items()
         )
-        done = EventLoad(cluster=place.cluster, lost=max(0, lost))
+        done = EventLoad(cluster=place.cluster, lost=lost)
         self._withdraw_unfinished(place, ranges)
         topic = EventTopic(broker, self.stream, place)
         for part in _in_parts(ranges, self.records_at_once):

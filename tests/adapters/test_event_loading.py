@@ -1,5 +1,6 @@
 """The events of a topic in the warehouse: each record once, whatever happens."""
 
+import dataclasses
 import random
 import subprocess
 import sys
@@ -8,16 +9,19 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import Producer
 
 from analytics_platform.adapters.brokers import Broker, running_broker
+from analytics_platform.adapters.event_loading import EventLoad
 from analytics_platform.adapters.event_offsets import EventOffsets, Place, Step
 from analytics_platform.adapters.kafka_broker import KafkaBroker
 from analytics_platform.adapters.topic import Topics
-from analytics_platform.core.event_span import Mark
+from analytics_platform.adapters.topic_reading import OffsetRange
+from analytics_platform.core.event_span import Mark, OffsetsLost
 from analytics_platform.settings import ROOT
 from tests.support.live_runs import returns
 from tests.support.load_events import EventHome, send
@@ -80,6 +84,21 @@ def test_what_is_new_is_added_and_another_cluster_begins_anew(home: EventHome) -
     assert earliest == min(one.at for one in sent).replace(tzinfo=None)
 
 
+def test_a_record_that_was_sent_twice_is_two_rows_of_one_event(
+    home: EventHome,
+) -> None:
+    sent = returns(3)
+    with running_broker(home.settings) as broker:
+        Topics(broker).create("rides", 1)
+        send(broker, "rides", [*sent, sent[1]], partition=0)
+        assert home.loader().load().rows == 4
+    repeated = home.rows(
+        "select ride_event, count(*), count(distinct topic_offset) from raw.rides "
+        "group by 1 having count(*) > 1"
+    )
+    assert repeated == [(f"{sent[1].key}-back", 2, 2)]
+
+
 def test_bad_records_are_kept_with_the_reason_and_their_bytes(home: EventHome) -> None:
     good = returns(3)
     with running_broker(home.settings) as broker:
@@ -132,6 +151,56 @@ def test_offsets_are_not_noted_without_their_rows(
         assert home.loader("run-2").load().rows == 20
     # What the failed load had set aside is set aside once.
     assert sum(one.rows for one in home.store.quarantine.open("rides")) == 2
+
+
+def load_after_losing(
+    home: EventHome,
+    monkeypatch: pytest.MonkeyPatch,
+    choice: Literal["earliest", "latest", "fail"] | None = None,
+) -> tuple[EventLoad, EventLoad]:
+    """Two loads of a log: 10 are loaded, 20 sent, and the oldest 5 of these lost."""
+    settings = home.settings
+    if choice:
+        streaming = settings.streaming.model_copy(update={"out_of_range": choice})
+        settings = settings.model_copy(update={"streaming": streaming})
+    loader = dataclasses.replace(home.loader(), settings=settings)
+    sent = returns(32)
+    with running_broker(home.settings) as broker:
+        Topics(broker).create("rides", 1)
+        send(broker, "rides", sent[:10], partition=0)
+        assert loader.load().lost == 0
+        send(broker, "rides", sent[10:30], partition=0)
+        with monkeypatch.context() as patch:
+            left = {0: OffsetRange(15, 30)}
+            patch.setattr(Topics, "bounds", lambda _self, _topic: left)
+            lossy = loader.load()
+        send(broker, "rides", sent[30:], partition=0)
+        return lossy, loader.load()
+
+
+def test_a_log_that_lost_the_next_offset_stops_the_load(
+    home: EventHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(OffsetsLost, match="next offset to load is 10") as caught:
+        load_after_losing(home, monkeypatch)
+    assert "ANALYTICS_STREAMING__OUT_OF_RANGE" in caught.value.hint
+    assert count(home) == 10
+
+
+@pytest.mark.parametrize(
+    ("choice", "rows", "lost"), [("earliest", 15, 5), ("latest", 0, 20)]
+)
+def test_by_choice_a_load_goes_on_without_what_the_log_lost_and_counts_it(
+    home: EventHome,
+    monkeypatch: pytest.MonkeyPatch,
+    choice: Literal["earliest", "latest"],
+    rows: int,
+    lost: int,
+) -> None:
+    lossy, later = load_after_losing(home, monkeypatch, choice)
+    assert (lossy.rows, lossy.lost) == (rows, lost)
+    assert (later.rows, later.lost) == (2, 0)
+    assert count(home) == 12 + rows
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from tests.support.live_runs import (
     START,
     STREAM,
     LiveRun,
+    Return,
     live_window,
     returns,
     semantics,
@@ -209,6 +210,22 @@ def test_windows_that_a_partition_without_events_holds_open_are_not_compared(
     as_in_life = START + timedelta(days=4)
     found = audit_parity(warehouse, url, subject, now=as_in_life)
     assert {(one.severity, one.passed) for one in found} == {(Severity.ERROR, False)}
+
+
+def test_sessions_that_all_reach_beyond_what_is_known_are_a_warning(
+    warehouse: Warehouse, url: str
+) -> None:
+    stations = ("DOK", "ZAM", "MAA")  # each has a return in every 15 of the 20 minutes
+    sent = [
+        Return(n, stations[n % 3], START + n * 5 * MINUTE, 10, 0 * MINUTE)
+        for n in range(1_000)
+    ]
+    found = judged(warehouse, streamed(warehouse, LiveRun(url, sent)))
+    session = found["session"]
+    assert (session.parity.compared, session.parity.beyond) == (0, 3)
+    assert (session.passed, session.severity) == (False, Severity.WARN)
+    assert "3 sessions reach beyond the time that both sides know" in session.detail
+    assert found["tumbling"].passed
 
 
 def test_a_state_database_that_was_never_made_has_no_windows(

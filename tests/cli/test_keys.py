@@ -1,6 +1,7 @@
 """`analytics keys`."""
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,15 @@ def test_a_key_may_last_until_it_is_revoked() -> None:
     assert run("revoke", made["id"]).exit_code == 0
     (listed,) = json.loads(run("list", "--json").stdout)
     assert listed["state"] == "revoked"
+
+
+@pytest.mark.usefixtures("store")
+def test_a_key_lasts_for_ninety_days_unless_told_otherwise() -> None:
+    made = json.loads(run("create", "ada", "--json").stdout)
+    created, expires = (
+        datetime.fromisoformat(made[name]) for name in ("created_at", "expires_at")
+    )
+    assert expires - created == timedelta(days=90)
 
 
 def test_the_ledger_says_who_made_and_revoked_a_key(store: ControlStore) -> None:

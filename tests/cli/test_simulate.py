@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -121,7 +122,10 @@ def test_many_events_are_counted_by_machine_code(tmp_path: Path) -> None:
     ]
     scenario = {"window": WINDOW, "flush_at_end": True, "events": events}
     path = tmp_path / "scenario.json"
-    done = simulated(scenario, path, ANALYTICS_HOME=str(tmp_path))
+    done = simulated(
+        scenario, path, ANALYTICS_HOME=str(tmp_path), PYTHONPROFILEIMPORTTIME="1"
+    )
+    assert "| numba\n" in re.sub(r" +", " ", done.stderr)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     counts, sums = Counter[tuple[str, int]](), Counter[tuple[str, int]]()
     for one in events:

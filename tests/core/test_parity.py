@@ -131,6 +131,7 @@ def test_a_window_with_repeated_events_has_as_many_as_were_sent_at_most(
         (Figure.MEAN, 0.5, 0.5, True),
         (Figure.MAX, 0.1 + 0.2, 0.3, False),
         (Figure.MIN, -3.0, -3, True),
+        (Figure.MIN, 0.1 + 0.2, 0.3, False),
         (Figure.QUANTILE, 100 * (1 + QUANTILE_ERROR), 100, True),
         (Figure.QUANTILE, 100 * (1 + 1.1 * QUANTILE_ERROR), 100, False),
         (Figure.QUANTILE, -99.5, -100, True),

@@ -4,23 +4,33 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from analytics_platform.adapters.control_store.migrations import migrate
+from analytics_platform.adapters.event_loading import EventLoad, EventLoader
 from analytics_platform.adapters.warehouse import Warehouse
 from analytics_platform.clock import FixedClock
 from analytics_platform.contracts.records import Verdict
-from analytics_platform.defs import events, parity
+from analytics_platform.defs import automation, events, parity
 from analytics_platform.settings import Settings
 from tests.domains.toy import DOMAIN
-from tests.support.live_runs import SHAPES, STREAM, LiveRun, live_window, returns
+from tests.support.live_runs import (
+    SHAPES,
+    STREAM,
+    LiveRun,
+    live_window,
+    returns,
+    semantics,
+)
 from tests.support.load_events import NOW, EventHome
 
 WINDOWS = tuple(live_window(shape) for shape in SHAPES)
 TOY = DOMAIN.model_copy(update={"streams": (STREAM,), "live_windows": WINDOWS})
 RIDES = dg.AssetKey(["raw", "rides"])
+MART = dg.AssetKey(["marts", "fct_rentals"])
 CHECKS = {f"parity_{shape}" for shape in SHAPES}
 
 
@@ -44,10 +54,11 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def definitions(home: EventHome) -> dg.Definitions:
-    run = LiveRun("", ())
+def definitions(
+    home: EventHome, metrics: dict[str, Any] | None = None
+) -> dg.Definitions:
     manifest = home.home / "semantic_manifest.json"
-    manifest.write_text(json.dumps(run.metrics))
+    manifest.write_text(json.dumps(metrics or semantics()))
     warehouse = home.loader().warehouse
     resources = {
         "settings": home.settings,
@@ -59,12 +70,16 @@ def definitions(home: EventHome) -> dg.Definitions:
     return dg.Definitions.merge(
         events.build(TOY),
         parity.build(TOY),
-        dg.Definitions(resources=resources, assets=[dg.AssetSpec("marts/fct_rentals")]),
+        dg.Definitions(resources=resources, assets=[dg.AssetSpec(MART)]),
     )
 
 
-def run(home: EventHome, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
-    job = definitions(home).resolve_implicit_global_asset_job_def()
+def run(
+    home: EventHome,
+    instance: dg.DagsterInstance,
+    metrics: dict[str, Any] | None = None,
+) -> dg.ExecuteInProcessResult:
+    job = definitions(home, metrics).resolve_implicit_global_asset_job_def()
     return job.execute_in_process(
         instance=instance, asset_selection=[RIDES], raise_on_error=False
     )
@@ -81,6 +96,47 @@ def test_a_stream_is_an_asset_behind_its_topic(home: EventHome) -> None:
     assert {key.name for key in node.check_keys} == CHECKS
     assert not node.is_partitioned
     assert (node.group_name, node.owners) == ("ingestion", ["team:bikes"])
+
+
+def test_checks_come_after_the_events_and_the_mart(home: EventHome) -> None:
+    graph = definitions(home).resolve_asset_graph()
+    for name in CHECKS:
+        node = graph.get(dg.AssetCheckKey(RIDES, name))
+        assert set(node.parent_entity_keys) == {RIDES, MART}
+
+
+@pytest.mark.filterwarnings("ignore:Class .AutomationConditionSensorDefinition. is")
+def test_the_daily_increment_loads_events_and_checks_them(home: EventHome) -> None:
+    every = dg.Definitions.merge(definitions(home), automation.build(TOY))
+    job = every.resolve_job_def(automation.INCREMENT_JOB)
+    assert RIDES in job.asset_layer.executable_asset_keys
+    assert {key.name for key in job.asset_layer.asset_graph.asset_check_keys} == CHECKS
+
+
+def test_how_many_offsets_were_lost_is_told(
+    home: EventHome, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EventLoader, "load", lambda _: EventLoad(rows=1, lost=7))
+    monkeypatch.setattr(EventLoader, "count", lambda _: 1)
+    (event,) = run(home, instance).asset_materializations_for_node("raw__rides")
+    assert event.metadata["lost_offsets"].value == 7
+
+
+@pytest.mark.parametrize("estimate", ["p90", "kinds_of_length"])
+def test_a_formula_over_an_estimate_is_named_as_not_compared(
+    home: EventHome, instance: dg.DagsterInstance, estimate: str
+) -> None:
+    metrics = semantics(("numerator: overdue_rentals", f"numerator: {estimate}"))
+    url = home.settings.stream_state_url
+    migrate(url)
+    streamed = LiveRun(url, returns(300), metrics)
+    streamed.stream(*WINDOWS)
+    with home.loader().warehouse.session() as session:
+        streamed.load(session)
+    for check in run(home, instance, metrics).get_asset_check_evaluations():
+        assert check.passed
+        named = check.metadata["without_a_stated_bound"].value
+        assert named == ["overdue_share"]
 
 
 def test_where_nothing_streams_a_run_succeeds_and_says_so(

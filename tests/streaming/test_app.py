@@ -1,5 +1,7 @@
 """Tickets, health, metrics and the page over HTTP."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 
@@ -11,7 +13,7 @@ from streaming.live_page import live_page
 from streaming.metrics import StreamMetrics
 from streaming.tickets import MemoryTickets
 from tests.support.loops import in_loop, until
-from tests.support.push_server import Sidecar, hear, items, running_sidecar
+from tests.support.push_server import Sidecar, hear, items, running_sidecar, soon
 
 
 async def get(sidecar: Sidecar, path: str, **headers: str) -> httpx.Response:
@@ -26,6 +28,22 @@ async def test_a_ticket_is_given_for_a_key_and_kept_by_nobody() -> None:
         assert answer.status_code == 201
         assert answer.json()["ticket"].startswith("tk_")
         assert answer.headers["cache-control"] == "no-store"
+
+
+@in_loop
+async def test_a_ticket_and_a_welcome_say_when_they_expire() -> None:
+    async with running_sidecar() as sidecar:
+        key = sidecar.keys.make(lifetime=soon(3_600))
+        before = datetime.now(UTC)
+        answer = (await sidecar.post_ticket(key)).json()
+        ends = datetime.fromisoformat(answer["expires_at"])
+        assert abs((ends - before).total_seconds() - 600) < 10
+        async with sidecar.connect(answer["ticket"]) as client:
+            welcome = await hear(client)
+        (kept,) = sidecar.keys.keys.values()
+        assert kept.expires_at is not None
+        expected = kept.expires_at.isoformat(timespec="seconds")
+        assert welcome["expires_at"] == expected
 
 
 @pytest.mark.parametrize("header", [None, "nonsense", "ak_000000000000_00"])

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -75,6 +76,14 @@ def named(messages: list[Message]) -> dict[tuple[Any, ...], bytes | None]:
             )
             assert found.setdefault(name, one.value) == one.value
     return found
+
+
+def next_offsets(url: str) -> dict[int, int]:
+    """What is stored of each partition, after the first commit."""
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        return dict(
+            database.execute("select partition, next_offset from stream_partitions")
+        )
 
 
 def test_what_is_committed_is_what_was_counted_one_by_one(url: str) -> None:
@@ -182,6 +191,53 @@ def test_partitions_that_go_and_come_back_have_other_key_numbers_and_equal_windo
     one.run()
     assert polls > 6
     assert stored(url) == WANTED
+
+
+@dataclass
+class Offsets:
+    """Next offsets of the partitions around the moment at which they are revoked."""
+
+    taken: dict[int, int] = field(default_factory=dict)
+    before: dict[int, int] = field(default_factory=dict)
+    after: dict[int, int] = field(default_factory=dict)
+    told: dict[TopicPartition, int] = field(default_factory=dict)
+
+
+def revoked_with_uncommitted_events(url: str) -> Offsets:
+    """A process loses all partitions right after it took events of each, once."""
+    one, found, polls = process(url), Offsets(), 0
+    inner = one.consumer.poll
+
+    async def poll(_seconds: float) -> Any:
+        nonlocal polls
+        polls += 1
+        if polls == 3:
+            found.taken, found.before = one.consumer.places, next_offsets(url)
+            await one.consumer.revoke()
+            found.after, found.told = next_offsets(url), dict(one.consumer.told)
+            await one.consumer.assign(range(domain.PARTITIONS))
+        return await inner(_seconds)
+
+    one.consumer.poll = poll  # type: ignore[method-assign]
+    one.run()
+    return found
+
+
+def test_what_was_taken_is_committed_before_partitions_are_given_up(url: str) -> None:
+    found = revoked_with_uncommitted_events(url)
+    assert set(found.taken) == set(range(domain.PARTITIONS))
+    assert found.before != found.taken
+    assert found.after == found.taken
+    assert stored(url) == WANTED
+
+
+def test_kafka_is_told_what_was_committed_before_partitions_are_given_up(
+    url: str,
+) -> None:
+    found = revoked_with_uncommitted_events(url)
+    taken = {TopicPartition(domain.TOPIC, n): at for n, at in found.taken.items()}
+    assert taken
+    assert found.told == taken
 
 
 def taken_over(

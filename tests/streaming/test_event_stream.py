@@ -115,6 +115,41 @@ async def test_a_stream_goes_on_after_the_last_event_that_came() -> None:
 
 
 @in_loop
+async def test_a_stream_may_be_limited_to_keys() -> None:
+    async with running_sidecar() as sidecar:
+        path = f"{URL}&key=b&key=d"
+        async with opened(sidecar, path, **bearer(sidecar)) as events:
+            await events.next()
+            await events.next()
+            for key in "abcd":
+                sidecar.hub.publish("windows.orders", {}, key=key)
+            _, said = await events.next()
+            assert [one["key"] for one in said["items"]] == ["b", "d"]
+
+
+@pytest.mark.parametrize("way", ["address", "header"])
+def test_a_stream_resumes_from_a_place_in_its_address_or_a_header(way: str) -> None:
+    @in_loop
+    async def scenario() -> None:
+        async with running_sidecar() as sidecar:
+            for n in range(1, 4):
+                place = sidecar.hub.publish("windows.orders", {"n": n}, key="a")
+            last = format_id({"windows.orders": Place(place.epoch, 1)})
+            path, headers = URL, bearer(sidecar)
+            if way == "address":
+                path += f"&last_event_id={last}"
+            else:
+                headers["last-event-id"] = last
+            async with opened(sidecar, path, **headers) as events:
+                await events.next()
+                assert (await events.next())[1]["resumed"]
+                _, said = await events.next()
+                assert [one["data"]["n"] for one in said["items"]] == [2, 3]
+
+    scenario()
+
+
+@in_loop
 async def test_a_ticket_opens_one_stream() -> None:
     async with running_sidecar() as sidecar:
         path = f"{URL}&ticket={await sidecar.ticket()}"

@@ -1,5 +1,6 @@
 """Gauges: what a driver did, as the metrics tell it, and when a process is well."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ from streaming.checkpoints.store import CheckpointStore
 from streaming.gauges import Gauges
 from streaming.membership import Progress
 from streaming.metrics import StreamMetrics
+from streaming.outgoing import Tally
 from streaming.records import TopicPartition
 from tests.domains import readings as domain
 from tests.support.driven import FakeConsumer, FixedClock, Process, logs_of, values_of
-from tests.support.readings import last_readings, readings
+from tests.support.readings import expected, last_readings, readings
 
 
 class FakeProgress:
@@ -65,6 +67,51 @@ def test_everything_that_was_done_is_counted_once(done: Process) -> None:
     assert found["commit_seconds_count"] > 0
 
 
+def test_windows_and_late_events_are_counted_by_window_and_reason(
+    done: Process,
+) -> None:
+    metrics = StreamMetrics()
+    Gauges(metrics, FixedClock()).measure(done.driver)
+    found = samples(metrics)
+    truth = expected(logs_of([*readings(1, 1_200), *last_readings()]))
+    windows = Counter(name for name, *_ in truth.windows)
+    missed: Counter[str] = Counter()
+    for (name, *_), number in truth.late.items():
+        missed[name] += number
+    by_second = 'late_events_total{reason="window_closed",window="by_second"}'
+    assert found[by_second] == missed["by_second"] > 0
+    for name in ("by_second", "hopping"):
+        assert found[f'late_window_updates_total{{window="{name}"}}'] == missed[name]
+        pushed = [one for one in done.pushed if one.channel == f"windows.{name}"]
+        results = sum(len(one.batch) for one in pushed)
+        assert found[f'windows_total{{window="{name}"}}'] == results
+    assert found['windows_total{window="by_second"}'] == windows["by_second"]
+
+
+def test_predictions_are_counted_and_so_are_events_without_one(done: Process) -> None:
+    metrics = StreamMetrics()
+    made, skipped = Counter(ride_minutes=3), Counter(ride_minutes=4)
+    tally = Tally(predictions=made, unpredicted=skipped)
+    done.driver.tallies += [(domain.TOPIC, tally), (domain.TOPIC, tally)]
+    Gauges(metrics, FixedClock()).measure(done.driver)
+    found = samples(metrics)
+    assert found['predictions_total{prediction="ride_minutes"}'] == 6
+    assert found['unpredicted_events_total{prediction="ride_minutes"}'] == 8
+
+
+def test_a_watermark_is_as_late_as_that_of_the_window_that_waits_longest(
+    done: Process,
+) -> None:
+    metrics = StreamMetrics()
+    Gauges(metrics, FixedClock()).measure(done.driver)
+    found = samples(metrics)
+    (newest,) = {one.at for one in last_readings()}
+    now_ms = FixedClock().now().timestamp() * 1000
+    for one in range(domain.PARTITIONS):
+        name = f'watermark_delay_seconds{{partition="{one}",topic="{domain.TOPIC}"}}'
+        assert found[name] == (now_ms - newest + domain.PATIENCE_MS) / 1000
+
+
 def test_a_partition_that_went_to_another_process_is_not_told_of(
     done: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,3 +155,18 @@ def test_a_process_is_ready_when_it_was_given_partitions_and_its_broker_answers(
     assert ready["partitions"]() is not None
     consumer.away_since = 980.0
     assert ready["broker"]() == "the broker has not answered for 20 s"
+
+
+def test_a_process_is_alive_while_its_driver_has_polled_within_a_minute(
+    done: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_000.0]
+    monkeypatch.setattr("streaming.gauges.time.monotonic", lambda: now[0])
+    gauges = Gauges(StreamMetrics(), FixedClock())
+    is_polling = gauges.live_probes()["consumer"]
+    now[0] += 60
+    assert is_polling() is None
+    now[0] += 1
+    assert is_polling() == "nothing was polled for 61 s"
+    gauges.measure(done.driver)
+    assert is_polling() is None

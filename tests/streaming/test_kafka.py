@@ -1,5 +1,8 @@
 """The consumer on a real Kafka node: order, transactions, odd records, offsets."""
 
+import asyncio
+import os
+import queue
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -233,6 +236,29 @@ def test_no_progress_although_records_wait_is_a_stall(
             await member.run_until(stream.has(80))
         assert stalled.value.exit_code == 4
         assert time.monotonic() - begun < 5
+        await stopped(member)
+
+    run(steps())
+
+
+def test_a_process_that_polls_no_more_although_records_wait_is_ended(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming.kafka._GUARD_SECONDS", 0.5)
+    stream.write(40)
+    codes: queue.Queue[int] = queue.Queue()
+
+    async def steps() -> None:
+        member = stream.member(stall_seconds=0.5)
+        guard = member.consumer._guard
+        assert guard._end is os._exit
+        monkeypatch.setattr(guard, "_end", codes.put)
+        await started(member)
+        await member.run_until(stream.has(40))
+        await asyncio.sleep(2.5)
+        assert codes.empty()
+        stream.write(40, start=40)
+        assert await asyncio.to_thread(codes.get, timeout=20) == 4
         await stopped(member)
 
     run(steps())

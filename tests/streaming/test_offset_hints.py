@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from types import SimpleNamespace
 
 import pytest
 
@@ -47,6 +48,24 @@ async def test_nothing_is_told_before_its_time() -> None:
     hints.tell(broker)
     await asyncio.sleep(0.01)
     assert broker.told == []
+
+
+@in_loop
+async def test_what_is_new_is_told_every_five_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(offset_hints, "time", SimpleNamespace(monotonic=lambda: now))
+    broker, hints = Broker(), OffsetHints()
+    counts: list[int] = []
+    for offset, at in enumerate((104.9, 105.0, 109.9, 110.0), 1):
+        now = at
+        hints.note("t", {0: Move(1, offset - 1, offset)})
+        hints.tell(broker)
+        await asyncio.sleep(0)
+        counts.append(len(broker.told))
+    assert counts == [0, 1, 1, 2]
+    assert broker.told == [{FIRST: 2}, {FIRST: 4}]
 
 
 @pytest.mark.usefixtures("impatient")

@@ -1,6 +1,7 @@
 """Pushing is put together by the settings."""
 
 import asyncio
+import time
 
 import pytest
 from pydantic import SecretStr
@@ -28,6 +29,35 @@ def test_one_process_needs_nobody() -> None:
     assert setup.ready == {}
     assert setup.push.origins == {"https://a.b"}
     assert [one.name for one in setup.push.hub.channels][-1] == "status"
+
+
+class WokenAt:
+    """A reader that notes when it was woken."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def wake(self) -> None:
+        self.times.append(time.monotonic())
+
+
+@in_loop
+async def test_clients_get_frames_at_the_pace_that_is_set() -> None:
+    hub, reader = set_up(frame_ms=300).push.hub, WokenAt()
+    hub.listen(reader, "windows.orders")
+    for n in (1, 2):
+        hub.publish("windows.orders", {"n": n}, key="a")
+        await until(lambda n=n: len(reader.times) == n)  # type: ignore[misc]
+    first, second = reader.times
+    assert second - first > 0.25
+
+
+def test_no_more_clients_are_let_in_than_are_set() -> None:
+    warden = set_up(max_clients=2).push.warden
+    with warden.connection():
+        assert not warden.is_full
+        with warden.connection():
+            assert warden.is_full
 
 
 @in_loop

@@ -39,23 +39,32 @@ def window(key: str, start_ms: int, name: str = "by_second") -> tuple[str, bytes
     return key, json.dumps(told).encode()
 
 
+def retraction(key: str, start_ms: int) -> tuple[str, bytes]:
+    told = {"kind": "retract", "window": "by_second", "key": key, "start_ms": start_ms}
+    return key, json.dumps(told).encode()
+
+
 def prediction(key: str, number: int) -> Message:
     told = {"prediction": "delay", "key": key, "number": number}
     return Message(key.encode(), json.dumps(told).encode(), traced(TRACE))
 
 
-def results(*some: tuple[str, bytes]) -> PendingOutput:
+def results(
+    *some: tuple[str, bytes], partition: int = 0, sequence: int = 1
+) -> PendingOutput:
     keys, values = zip(*some, strict=True)
     body = encode_lines(Lines(keys, values, [(TRACE, len(some))]))
-    return pending(Outlet.RESULTS, len(some), body)
+    return pending(Outlet.RESULTS, len(some), body, OutputId(partition, sequence, 0))
 
 
 def messages(kind: Outlet, *some: Message) -> PendingOutput:
-    return pending(kind, len(some), encode_messages(some))
+    return pending(kind, len(some), encode_messages(some), OutputId(0, 1, 1))
 
 
-def pending(kind: str, count: int, body: bytes) -> PendingOutput:
-    return PendingOutput(OutputId(1, 1, 0), OutputBlob(kind, 0, count, body))
+def pending(kind: str, count: int, body: bytes, place: OutputId) -> PendingOutput:
+    return PendingOutput(
+        place, OutputBlob(kind, place.partition_id, messages=count, body=body)
+    )
 
 
 def publish(hub: Hub, channel: str, key: str, payload: bytes) -> None:
@@ -66,21 +75,23 @@ def shown(hub: Hub, channel: str) -> Sequence[bytes]:
     ring = hub.ring(channel)
     return [
         json.dumps(json.loads(one.data)["data"]).encode()
-        for one in ring.after(ring.first - 1, 1_000)
+        for one in ring.after(ring.first - 1, 100_000)
     ]
 
 
 @in_loop
-async def test_the_last_result_of_each_key_is_shown_and_every_prediction(
+async def test_all_that_a_partition_left_is_shown_in_the_order_of_its_commits(
     hub: Hub,
 ) -> None:
     left = [
-        results(window("a", 1), window("b", 1)),
+        results(window("a", 1), window("b", 1), sequence=1),
         messages(Outlet.PREDICTIONS, prediction("x", 1), prediction("x", 2)),
-        results(window("a", 2)),
+        results(window("a", 3), retraction("a", 1), sequence=3),
+        results(window("a", 2), sequence=2),
     ]
     await Recall(hub, hub)(left)
-    assert shown(hub, WINDOWS) == [window("b", 1)[1], window("a", 2)[1]]
+    wanted = [window("a", 1), window("b", 1), window("a", 2), window("a", 3)]
+    assert shown(hub, WINDOWS) == [one for _, one in (*wanted, retraction("a", 1))]
     said = [json.loads(one)["number"] for one in shown(hub, PREDICTIONS)]
     assert said == [1, 2]
     told = [json.loads(one.data) for one in hub.ring(PREDICTIONS).after(0, 9)]
@@ -89,14 +100,39 @@ async def test_the_last_result_of_each_key_is_shown_and_every_prediction(
 
 
 @in_loop
-async def test_what_the_clients_have_is_not_shown_again(hub: Hub) -> None:
-    known, new = window("a", 1), window("b", 1)
+async def test_what_came_before_something_known_is_not_shown_again(hub: Hub) -> None:
+    known = window('a,"data":"', 2)
     publish(hub, WINDOWS, *known)
-    guessed = prediction('a,"data":"', 1)
-    publish(hub, PREDICTIONS, 'a,"data":"', guessed.value or b"")
-    await Recall(hub, hub)([results(known, new), messages(Outlet.PREDICTIONS, guessed)])
-    assert shown(hub, WINDOWS) == [known[1], new[1]]
-    assert len(shown(hub, PREDICTIONS)) == 1
+    await Recall(hub, hub)([results(window("a", 1), known, window("b", 1))])
+    assert shown(hub, WINDOWS) == [known[1], window("b", 1)[1]]
+
+
+@in_loop
+async def test_what_is_known_of_one_partition_says_nothing_of_another(
+    hub: Hub,
+) -> None:
+    known = window("a", 2)
+    publish(hub, WINDOWS, *known)
+    await Recall(hub, hub)(
+        [results(window("b", 1), partition=1), results(window("a", 1), known)]
+    )
+    assert shown(hub, WINDOWS) == [known[1], window("b", 1)[1]]
+
+
+@in_loop
+async def test_of_very_much_the_newest_of_each_partition_is_shown(hub: Hub) -> None:
+    many = [window("a", n) for n in range(20_000)]
+    few = [window("b", n) for n in range(10)]
+    await Recall(hub, hub)([results(*many), results(*few, partition=1)])
+    quarter = hub.ring(WINDOWS).channel.capacity // 4
+    wanted = [one for _, one in (*many[-quarter:], *few)]
+    assert shown(hub, WINDOWS) == wanted
+
+
+@in_loop
+async def test_what_cannot_be_read_is_left_out(hub: Hub) -> None:
+    await Recall(hub, hub)([results(("a", b"{"), window("a", 1), ("a", b"[]"))])
+    assert shown(hub, WINDOWS) == [window("a", 1)[1]]
 
 
 @in_loop

@@ -243,9 +243,10 @@ def test_a_wrong_checksum_names_the_place() -> None:
     good, bad = values(b"1"), bytearray(values(b"2", base=1).bytes())
     bad[-1] ^= 1
     reader = RecordReader(max_value_bytes=LONGEST, max_batch_bytes=1 << 20)
-    with pytest.raises(CorruptRecords, match="checksum") as error:
+    place = "topic, partition 3, from offset 1: .*checksum"
+    with pytest.raises(CorruptRecords, match=place) as error:
         reader.read(Fetched(WHERE, 0, good.bytes() + bytes(bad)))
-    assert error.value.offset == 1
+    assert (error.value.where, error.value.offset) == (WHERE, 1)
 
 
 def test_an_older_format_is_refused() -> None:

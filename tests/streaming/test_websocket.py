@@ -130,6 +130,18 @@ async def test_a_key_in_the_first_frame_lets_in() -> None:
         assert (await hear(client))["type"] == "welcome"
 
 
+@in_loop
+async def test_a_ticket_in_the_first_frame_lets_in_once() -> None:
+    async with running_sidecar() as sidecar:
+        ticket = await sidecar.ticket()
+        async with sidecar.connect() as client:
+            await say(client, type="authenticate", token=ticket)
+            assert (await hear(client))["type"] == "welcome"
+        async with sidecar.connect() as client:
+            await say(client, type="authenticate", token=ticket)
+            assert await close_code(client) == 4401
+
+
 @pytest.mark.parametrize(
     "first",
     [
@@ -262,6 +274,15 @@ def test_what_makes_no_sense_closes_the_connection(
             assert await close_code(client) == code
 
     scenario()
+
+
+@in_loop
+async def test_a_client_may_name_a_hundred_keys_and_no_more() -> None:
+    async with running_sidecar() as sidecar:
+        keys = [f"k{n}" for n in range(101)]
+        client = await sidecar.subscribed("windows.orders", keys=keys[:100])
+        await say(client, type="subscribe", channel="alerts", keys=keys)
+        assert await close_code(client) == 4400
 
 
 @in_loop

@@ -174,6 +174,41 @@ def test_a_full_disk_ends_the_sidecar_with_one_line_and_the_next_one_goes_on(
     assert_all_right(topic, some, at_work(some.start(topic.variables())))
 
 
+@pytest.mark.parametrize(
+    ("setting", "code"),
+    [
+        (("STREAMING__STATE", "postgresql+psycopg2://postgres@127.0.0.1:1/none"), 1),
+        (("PORTS__SIDECAR", "none"), 2),
+        (("DOMAIN", "tests.domains.none"), 2),
+    ],
+    ids=["database away", "a wrong setting", "no domain"],
+)
+def test_a_sidecar_that_cannot_start_says_why_in_few_lines(
+    topic: LiveTopic, some: Forks, setting: tuple[str, str], code: int
+) -> None:
+    name, value = setting
+    one = some.start(topic.variables() | {f"ANALYTICS_{name}": value})
+    assert one.ended() == code, str(one)
+    lines = [line for line in one.text.splitlines() if not line.startswith("{")]
+    assert lines[0].startswith("error: ")
+    assert len(lines) <= 3
+
+
+def test_a_damaged_state_ends_the_sidecar_and_stays_as_it_is(
+    topic: LiveTopic, some: Forks
+) -> None:
+    database, damaged = topic.home / "stream.sqlite", b"no database" * 1_000
+    for one in topic.home.glob("stream.sqlite-*"):
+        one.unlink()
+    database.write_bytes(damaged)
+    ended = some.start(topic.variables())
+    assert ended.ended() == 1, str(ended)
+    lines = [line for line in ended.text.splitlines() if not line.startswith("{")]
+    assert lines[0].startswith("error: The database stream.sqlite is damaged")
+    assert len(lines) <= 2
+    assert database.read_bytes() == damaged
+
+
 def test_a_member_that_was_suspended_begins_anew_by_itself(
     topic: LiveTopic, some: Forks
 ) -> None:
@@ -188,6 +223,7 @@ def test_a_member_that_was_suspended_begins_anew_by_itself(
     times = len(given(second.text))
     second.signal(signal.SIGCONT)
     second.wait_for(lambda: len(given(second.text)) > times)
+    assert said(second, "partitions_lost")()
     topic.send(4, 300)
     assert_all_right(topic, some, first, second)
 

@@ -23,7 +23,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from analytics_platform.errors import DiskFull, NotFound, PlatformError, Unavailable
+from analytics_platform.errors import (
+    DamagedRecord,
+    DiskFull,
+    NotFound,
+    PlatformError,
+    Unavailable,
+)
 
 _IMMEDIATE = "control_store_immediate"
 _BUSY_SECONDS = 60
@@ -77,7 +83,7 @@ def open_engine(url: str) -> Engine:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection that sees one consistent state."""
-    with _understandable(), engine.begin() as connection:
+    with _understandable(engine), engine.begin() as connection:
         yield connection
 
 
@@ -89,7 +95,7 @@ def writing(engine: Engine, subject: str) -> Iterator[Connection]:
     was read cannot be out of date when it is written.
     """
     immediate = engine.execution_options(**{_IMMEDIATE: True})
-    with _understandable(), immediate.begin() as connection:
+    with _understandable(engine), immediate.begin() as connection:
         if _is_postgres(connection):
             connection.execute(
                 text("select pg_advisory_xact_lock(hashtext(:subject))"),
@@ -130,22 +136,27 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def _understandable() -> Iterator[None]:
+def _understandable(engine: Engine) -> Iterator[None]:
     try:
         yield
-    except (exc.OperationalError, exc.ProgrammingError) as error:
-        known = _explain(error)
+    except exc.DatabaseError as error:
+        known = _explain(error, Path(engine.url.database or "").name)
         if known is None:
             raise
         raise known from error
 
 
-def _explain(error: exc.DBAPIError) -> PlatformError | None:
+def _explain(error: exc.DBAPIError, name: str) -> PlatformError | None:
     said = str(error.orig).strip().splitlines()[0] if error.orig else ""
     if "no such table" in said or "does not exist" in said:
         return NotFound(
             f"The control store lacks what is asked of it: {said}.",
             hint="Run `make migrate-upgrade`.",
+        )
+    if "not a database" in said or "malformed" in said:
+        return DamagedRecord(
+            f"The database {name} is damaged: {said}.",
+            hint="Bring back a backup, or move the file away to begin without it.",
         )
     if "disk is full" in said or "No space left" in said:
         return DiskFull(f"The control store cannot grow: {said}.")

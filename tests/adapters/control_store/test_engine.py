@@ -15,7 +15,7 @@ from analytics_platform.adapters.control_store.engine import (
 from analytics_platform.adapters.control_store.facade import ControlStore
 from analytics_platform.adapters.control_store.ledger import Note
 from analytics_platform.adapters.control_store.migrations import migrate
-from analytics_platform.errors import DiskFull
+from analytics_platform.errors import DamagedRecord, DiskFull
 from tests.support.instants import at
 
 
@@ -32,6 +32,16 @@ def test_sqlite_is_durable_and_waits(tmp_path: Path) -> None:
         "foreign_keys": 1,
         "busy_timeout": 60_000,
     }
+
+
+def test_a_damaged_file_is_named_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "control.sqlite"
+    path.write_bytes(b"no database" * 1_000)
+    engine = open_engine(f"sqlite:///{path}")
+    damaged = pytest.raises(DamagedRecord, match=r"control\.sqlite is damaged")
+    with damaged, reading(engine):
+        pass
+    assert path.read_bytes() == b"no database" * 1_000
 
 
 def test_a_failed_transaction_leaves_nothing(store: ControlStore) -> None:

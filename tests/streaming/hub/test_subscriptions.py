@@ -139,6 +139,21 @@ def test_a_reader_behind_a_conflated_channel_gets_the_latest_of_each_key() -> No
     ]
 
 
+@pytest.mark.parametrize(("most", "left"), [(3, ["a", "b", "c"]), (2, ["b", "c"])])
+def test_a_reader_is_told_whether_the_latest_of_every_key_follow(
+    most: int, left: list[str]
+) -> None:
+    made = make_ring(Policy.CONFLATE).channel
+    ring = Ring(dataclasses.replace(made, max_keys=most), epoch=1)
+    reader = Subscription(ring, "latest")
+    for key in "abcabc":
+        publish(ring, key)
+    marker, *rest = taken(reader)
+    assert marker["type"] == "conflated"
+    assert marker["complete"] is (left == ["a", "b", "c"])
+    assert [one["key"] for one in rest] == left
+
+
 def test_a_reader_behind_a_channel_of_alerts_is_disconnected() -> None:
     ring = filled(Policy.DISCONNECT, 0)
     reader = Subscription(ring, "latest")
