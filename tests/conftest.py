@@ -3,14 +3,36 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 
 from analytics_platform.adapters.kafka_broker import KafkaBroker
 from analytics_platform.settings import Settings
 from tests.support.flight_warehouse import build_everything, load_raw_duckdb
 from tests.support.kafka_server import running_kafka
 from tests.support.postgres import new_database, running_postgres
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loggers_are_not_kept() -> Iterator[None]:
+    """Loggers follow the configuration of their test, not that of their first use."""
+    configure = structlog.configure
+
+    def configure_uncached(**options: Any) -> None:
+        configure(**{**options, "cache_logger_on_first_use": False})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", configure_uncached)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command that a test runs in this process configures logging for good."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -78,14 +77,6 @@ def named(messages: list[Message]) -> dict[tuple[Any, ...], bytes | None]:
     return found
 
 
-def next_offsets(url: str) -> dict[int, int]:
-    """What is stored of each partition, after the first commit."""
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
-        return dict(
-            database.execute("select partition, next_offset from stream_partitions")
-        )
-
-
 def test_what_is_committed_is_what_was_counted_one_by_one(url: str) -> None:
     one = process(url)
     one.run()
@@ -107,25 +98,6 @@ def test_pushed_messages_say_when_their_cause_was_sent(url: str) -> None:
     assert told == sum(name[0] == "by_second" for name in WANTED.windows)
     causes = [cause for it in pushed for cause, _ in it.causes]
     assert all((it.sent_ms or 0) >= SENT_MS for it in causes)
-
-
-def test_what_was_committed_and_not_delivered_is_recalled_by_the_next_owner(
-    url: str,
-) -> None:
-    life = process(url, piece=12, acknowledges=False)
-    life.consumer.pause_seconds = 0.005  # so that there are many commits
-    setattr(life.store, "after", crash_at(3))  # noqa: B010 - not every store has it
-    with pytest.raises(Crash):
-        life.run()
-    pending = {
-        one.id: one.output
-        for partition in range(domain.PARTITIONS)
-        for one in life.store.pending(SOURCE, [partition])
-    }
-    following = process(url)
-    following.run()
-    assert pending
-    assert {one.id: one.output for one in following.recalled} == pending
 
 
 @pytest.mark.parametrize("moment", ["trouble", "after"])
@@ -191,53 +163,6 @@ def test_partitions_that_go_and_come_back_have_other_key_numbers_and_equal_windo
     one.run()
     assert polls > 6
     assert stored(url) == WANTED
-
-
-@dataclass
-class Offsets:
-    """Next offsets of the partitions around the moment at which they are revoked."""
-
-    taken: dict[int, int] = field(default_factory=dict)
-    before: dict[int, int] = field(default_factory=dict)
-    after: dict[int, int] = field(default_factory=dict)
-    told: dict[TopicPartition, int] = field(default_factory=dict)
-
-
-def revoked_with_uncommitted_events(url: str) -> Offsets:
-    """A process loses all partitions right after it took events of each, once."""
-    one, found, polls = process(url), Offsets(), 0
-    inner = one.consumer.poll
-
-    async def poll(_seconds: float) -> Any:
-        nonlocal polls
-        polls += 1
-        if polls == 3:
-            found.taken, found.before = one.consumer.places, next_offsets(url)
-            await one.consumer.revoke()
-            found.after, found.told = next_offsets(url), dict(one.consumer.told)
-            await one.consumer.assign(range(domain.PARTITIONS))
-        return await inner(_seconds)
-
-    one.consumer.poll = poll  # type: ignore[method-assign]
-    one.run()
-    return found
-
-
-def test_what_was_taken_is_committed_before_partitions_are_given_up(url: str) -> None:
-    found = revoked_with_uncommitted_events(url)
-    assert set(found.taken) == set(range(domain.PARTITIONS))
-    assert found.before != found.taken
-    assert found.after == found.taken
-    assert stored(url) == WANTED
-
-
-def test_kafka_is_told_what_was_committed_before_partitions_are_given_up(
-    url: str,
-) -> None:
-    found = revoked_with_uncommitted_events(url)
-    taken = {TopicPartition(domain.TOPIC, n): at for n, at in found.taken.items()}
-    assert taken
-    assert found.told == taken
 
 
 def taken_over(
