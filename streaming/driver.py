@@ -52,9 +52,6 @@ class Situation:
     settings: StreamingSettings
 
 
-async def _recall_nothing(_: Sequence[PendingOutput]) -> None: ...
-
-
 @dataclass(frozen=True)
 class Handing:
     """Where what was committed goes: to the hub, and to the topics.
@@ -64,8 +61,8 @@ class Handing:
 
     push: Callable[[Pushed], object]
     deliver: Callable[[str, list[PendingOutput]], None]
+    recall: Callable[[Sequence[PendingOutput]], Awaitable[None]]
     measure: Callable[["Driver"], None] = lambda _: None
-    recall: Callable[[Sequence[PendingOutput]], Awaitable[None]] = _recall_nothing
 
 
 class Driver:

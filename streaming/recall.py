@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from streaming.checkpoints.messages import Message, decode_messages
+from streaming.checkpoints.messages import Message, decode_messages, trace_of
 from streaming.checkpoints.values import PendingOutput
 from streaming.fanout import Publisher
 from streaming.hub.hub import Hub
@@ -95,14 +95,7 @@ def _messages(some: Iterable[Message]) -> Iterator[tuple[str, _Shown]]:
             channel, key = _NAMED.decode(value).channel, (message.key or b"").decode()
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue  # it is delivered as it is; nobody could read it here either
-        yield channel, _Shown(key, value, _trace(message))
-
-
-def _trace(message: Message) -> str | None:
-    for name, value in message.headers:
-        if name == "traceparent" and value:
-            return value.decode()
-    return None
+        yield channel, _Shown(key, value, trace_of(message))
 
 
 def _unknown(shown: Sequence[_Shown], known: Collection[bytes]) -> Sequence[_Shown]:

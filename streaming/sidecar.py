@@ -114,7 +114,7 @@ class Sidecar:
         delivery = Delivery(
             output, self._store.delivered, self._stores.predictions, WallClock()
         )
-        handing = Handing(_pusher(setup), delivery.add, gauges.measure, setup.recall)
+        handing = Handing(_pusher(setup), delivery.add, setup.recall, gauges.measure)
         situation = Situation(self.name, self._clock, self._settings.streaming)
         driver = Driver(works, writer, handing, situation)
         options = consumer_options(self._broker, list(works), self._settings.streaming)

@@ -5,6 +5,7 @@ from itertools import chain, repeat
 
 import msgspec
 
+from analytics_platform.core.traces import TRACEPARENT
 from analytics_platform.errors import DamagedRecord
 
 _VERSIONS = (1, 2)  # messages one by one, and lines: the tags below
@@ -52,7 +53,13 @@ _version = msgspec.msgpack.Decoder(_Versioned)
 
 def traced(trace: str | None) -> tuple[tuple[str, bytes], ...]:
     """The headers that say in which trace a record was made."""
-    return () if trace is None else (("traceparent", trace.encode()),)
+    return () if trace is None else ((TRACEPARENT, trace.encode()),)
+
+
+def trace_of(message: Message) -> str | None:
+    """In which trace a record was made, if its headers say so."""
+    found = dict(message.headers).get(TRACEPARENT)
+    return found.decode() if found else None
 
 
 def encode_messages(messages: Sequence[Message]) -> bytes:

@@ -24,11 +24,13 @@ from tests.domains import readings as domain
 from tests.support.driven import (
     SENT_MS,
     SOURCE,
+    Crash,
     FakeConsumer,
     FixedClock,
     Process,
     SentRecords,
     Troubled,
+    crash_at,
     logs_of,
 )
 from tests.support.driven import values_of as values
@@ -36,10 +38,6 @@ from tests.support.readings import Reading, expected, last_readings, readings, s
 
 LOGS = logs_of([*readings(1, 1_200), *last_readings()])
 WANTED = expected(LOGS)
-
-
-class Crash(Exception):
-    """The process is gone."""
 
 
 @pytest.fixture
@@ -54,14 +52,6 @@ def process(
 ) -> Process:
     store = Troubled.open(url)
     return Process(store, FakeConsumer(values(logs), piece), **options)
-
-
-def crash_at(number: int) -> Callable[[int], None]:
-    def crash(commit: int) -> None:
-        if commit == number:
-            raise Crash
-
-    return crash
 
 
 def named(messages: list[Message]) -> dict[tuple[Any, ...], bytes | None]:

@@ -48,6 +48,12 @@ def samples(metrics: StreamMetrics) -> dict[str, float]:
     return {name.removeprefix("analytics_stream_"): float(n) for name, n in pairs}
 
 
+def measured(done: Process) -> dict[str, float]:
+    metrics = StreamMetrics()
+    Gauges(metrics, FixedClock()).measure(done.driver)
+    return samples(metrics)
+
+
 def test_everything_that_was_done_is_counted_once(done: Process) -> None:
     metrics = StreamMetrics()
     gauges = Gauges(metrics, FixedClock())
@@ -70,9 +76,7 @@ def test_everything_that_was_done_is_counted_once(done: Process) -> None:
 def test_windows_and_late_events_are_counted_by_window_and_reason(
     done: Process,
 ) -> None:
-    metrics = StreamMetrics()
-    Gauges(metrics, FixedClock()).measure(done.driver)
-    found = samples(metrics)
+    found = measured(done)
     truth = expected(logs_of([*readings(1, 1_200), *last_readings()]))
     windows = Counter(name for name, *_ in truth.windows)
     missed: Counter[str] = Counter()
@@ -89,12 +93,10 @@ def test_windows_and_late_events_are_counted_by_window_and_reason(
 
 
 def test_predictions_are_counted_and_so_are_events_without_one(done: Process) -> None:
-    metrics = StreamMetrics()
     made, skipped = Counter(ride_minutes=3), Counter(ride_minutes=4)
     tally = Tally(predictions=made, unpredicted=skipped)
     done.driver.tallies += [(domain.TOPIC, tally), (domain.TOPIC, tally)]
-    Gauges(metrics, FixedClock()).measure(done.driver)
-    found = samples(metrics)
+    found = measured(done)
     assert found['predictions_total{prediction="ride_minutes"}'] == 6
     assert found['unpredicted_events_total{prediction="ride_minutes"}'] == 8
 
@@ -102,9 +104,7 @@ def test_predictions_are_counted_and_so_are_events_without_one(done: Process) ->
 def test_a_watermark_is_as_late_as_that_of_the_window_that_waits_longest(
     done: Process,
 ) -> None:
-    metrics = StreamMetrics()
-    Gauges(metrics, FixedClock()).measure(done.driver)
-    found = samples(metrics)
+    found = measured(done)
     (newest,) = {one.at for one in last_readings()}
     now_ms = FixedClock().now().timestamp() * 1000
     for one in range(domain.PARTITIONS):

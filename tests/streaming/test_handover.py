@@ -1,7 +1,6 @@
 """What a sidecar leaves to the next owner of its partitions, on a real database."""
 
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,11 @@ from streaming.records import TopicPartition
 from tests.domains import readings as domain
 from tests.support.driven import (
     SOURCE,
+    Crash,
     FakeConsumer,
     Process,
     Troubled,
+    crash_at,
     logs_of,
     values_of,
 )
@@ -23,18 +24,6 @@ from tests.support.readings import expected, last_readings, readings, stored
 
 LOGS = logs_of([*readings(1, 1_200), *last_readings()])
 WANTED = expected(LOGS)
-
-
-class Crash(Exception):
-    """The process is gone."""
-
-
-def crash_at(number: int) -> Callable[[int], None]:
-    def crash(commit: int) -> None:
-        if commit == number:
-            raise Crash
-
-    return crash
 
 
 @pytest.fixture

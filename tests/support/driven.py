@@ -164,6 +164,20 @@ def _is_writing(driver: Driver) -> bool:
     return has_news or driver._unwritten > 0
 
 
+class Crash(Exception):
+    """The process is gone."""
+
+
+def crash_at(number: int) -> Callable[[int], None]:
+    """What happens to a `Troubled` store at its commit of that number."""
+
+    def crash(commit: int) -> None:
+        if commit == number:
+            raise Crash
+
+    return crash
+
+
 class Troubled(CheckpointStore):
     """A store to which something happens at its commits, by their number."""
 
@@ -196,7 +210,7 @@ class Process:
         """Put it together; `run` starts it."""
         self.writer = CheckpointWriter(self.store)
         situation = Situation("process", FixedClock(), self.settings)
-        handing = Handing(self.pushed.append, self._deliver, recall=self._recall)
+        handing = Handing(self.pushed.append, self._deliver, self._recall)
         work = TopicWork(SOURCE, pipeline())
         self.driver = Driver({domain.TOPIC: work}, self.writer, handing, situation)
         self.consumer.owner = self.driver
